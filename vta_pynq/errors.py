@@ -1,0 +1,64 @@
+"""The exceptions of the project: one class per decision that a caller can take."""
+
+from __future__ import annotations
+
+__all__ = [
+    "AsmError",
+    "ConfigError",
+    "DeviceError",
+    "DeviceTimeout",
+    "EncodeError",
+    "IdentityError",
+    "KernelError",
+    "ProgramError",
+    "ShapeError",
+    "SimError",
+    "VtaError",
+]
+
+
+class VtaError(Exception):
+    """Base of every error that this project raises on purpose.
+
+    The message reads `<where>: <what> must be <rule>, not <value>; <next step>`.
+    """
+
+
+class ConfigError(VtaError, ValueError):
+    """A hardware configuration is impossible or not understood: choose another one."""
+
+
+class EncodeError(VtaError, ValueError):
+    """An instruction or micro-op field does not fit its format: change the program."""
+
+
+class AsmError(VtaError, ValueError):
+    """Assembler text is not understood: mend the line that the message names."""
+
+
+class ProgramError(VtaError, ValueError):
+    """A program file or case is damaged, truncated, hostile or foreign: get another copy."""
+
+
+class KernelError(VtaError, ValueError):
+    """A hand-written or generated kernel asks for what the hardware cannot do: change it."""
+
+
+class ShapeError(VtaError, ValueError):
+    """An array's shape or dtype differs from what the model declares: pass another array."""
+
+
+class IdentityError(VtaError):
+    """Program and hardware do not belong together: load the overlay that the program names."""
+
+
+class SimError(VtaError):
+    """A stream did what the hardware cannot do or does not define: mend the stream."""
+
+
+class DeviceError(VtaError):
+    """The device refused or failed; it has been reset and may be used again."""
+
+
+class DeviceTimeout(DeviceError, TimeoutError):
+    """A step did not finish before its deadline; the device has been reset."""
