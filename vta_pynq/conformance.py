@@ -1,0 +1,163 @@
+"""Reader of conformance cases: a folder with `meta.json` and raw little-endian DRAM images.
+
+The format is described in docs/conformance.md.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, cast
+
+import numpy as np
+import numpy.typing as npt
+
+from vta_pynq.config import HwConfig
+from vta_pynq.errors import ConfigError, ProgramError
+from vta_pynq.isa.encode import as_words
+from vta_pynq.isa.table import INSN_BYTES, TOKENS
+from vta_pynq.stream import InstructionStream, Segment
+
+__all__ = ["Case", "ExpectedOutput", "is_case", "load_case"]
+
+_DRAM_BYTES = 1 << 32
+_META = "meta.json"
+
+
+@dataclasses.dataclass(frozen=True)
+class ExpectedOutput:
+    """Bytes that DRAM must hold from byte address `phys` after the run."""
+
+    phys: int
+    expected: npt.NDArray[np.uint8]
+
+
+@dataclasses.dataclass(frozen=True)
+class Case:
+    """One conformance case."""
+
+    stream: InstructionStream
+    outputs: tuple[ExpectedOutput, ...]
+    meta: Mapping[str, Any]
+
+    @property
+    def name(self) -> str:
+        """The case's name."""
+        return self.stream.name
+
+
+def is_case(path: str | Path) -> bool:
+    """Whether `path` is a folder that holds a case."""
+    return (Path(path) / _META).is_file()
+
+
+def load_case(path: str | Path) -> Case:
+    """Read the case in folder `path`.
+
+    Raises
+    ------
+    ProgramError
+        A file is missing, damaged or does not agree with `meta.json`.
+    """
+    folder = Path(path)
+    reader = _Reader(folder)
+    try:
+        meta = json.loads((folder / _META).read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise ProgramError(f"case {folder}: {_META} must be readable JSON: {error}") from None
+    if not isinstance(meta, dict):
+        raise ProgramError(f"case {folder}: {_META} must hold an object")
+    try:
+        config = HwConfig.from_dict(reader.get(meta, "vta_config", dict))
+    except ConfigError as error:
+        raise ProgramError(f"case {folder}: {error}") from None
+    words, insn = reader.instructions(reader.get(meta, "insn", dict))
+    segments = [reader.segment(entry) for entry in reader.get(meta, "buffers", list)]
+    if not any(s.kind == insn.kind and s.phys == insn.phys for s in segments):
+        segments.append(insn)
+    tokens = meta.get("tokens_in", [0] * len(TOKENS))
+    if (
+        not isinstance(tokens, list)
+        or len(tokens) != len(TOKENS)
+        or any(isinstance(t, bool) or not isinstance(t, int) or t < 0 for t in tokens)
+    ):
+        raise ProgramError(
+            f"case {folder}: tokens_in must be {len(TOKENS)} counts, not {tokens!r}"
+        )
+    wanted = meta["outputs"] if "outputs" in meta else [reader.get(meta, "output", dict)]
+    stream = InstructionStream(
+        name=str(meta.get("name", folder.name)),
+        config=config,
+        words=words,
+        segments=tuple(segments),
+        tokens_in=cast("tuple[int, int, int, int]", tuple(tokens)),
+    )
+    return Case(stream, tuple(reader.output(entry) for entry in wanted), meta)
+
+
+class _Reader:
+    """Checks what a case's `meta.json` says against its folder."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def fail(self, what: str) -> ProgramError:
+        return ProgramError(f"case {self.folder}: {what}")
+
+    def get(self, table: Any, key: str, kind: type) -> Any:
+        value = table.get(key) if isinstance(table, dict) else None
+        if not isinstance(value, kind) or isinstance(value, bool):
+            raise self.fail(f"'{key}' in {_META} must be {kind.__name__}, not {value!r}")
+        return value
+
+    def number(self, table: Any, key: str) -> int:
+        value = table.get(key) if isinstance(table, dict) else None
+        if isinstance(value, str):
+            try:
+                value = int(value, 0)
+            except ValueError:
+                pass
+        if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= _DRAM_BYTES:
+            raise self.fail(f"'{key}' in {_META} must be a number in 0..2^32, not {value!r}")
+        return value
+
+    def read(self, name: str) -> npt.NDArray[np.uint8]:
+        if Path(name).name != name:
+            raise self.fail(f"file must lie in the case's folder, not at {name!r}")
+        try:
+            return np.fromfile(self.folder / name, np.uint8)
+        except OSError as error:
+            raise self.fail(f"file {name} must be readable: {error.strerror}") from None
+
+    def segment(self, entry: Any) -> Segment:
+        kind = self.get(entry, "type", str)
+        phys, size = self.number(entry, "phys"), self.number(entry, "size")
+        if phys + size > _DRAM_BYTES:
+            raise self.fail(f"buffer {kind} must end below 2^32, not at {phys + size:#x}")
+        name = entry.get("file")
+        data = None if name is None else self.read(self.get(entry, "file", str))
+        if data is not None and data.size > size:
+            raise self.fail(f"file {name} must hold at most {size} bytes, not {data.size}")
+        return Segment(name or kind.lower(), kind, phys, size, data)
+
+    def instructions(self, entry: Any) -> tuple[npt.NDArray[np.uint64], Segment]:
+        name, count = self.get(entry, "file", str), self.number(entry, "count")
+        data = self.read(name)
+        if data.size < count * INSN_BYTES:
+            raise self.fail(
+                f"file {name} must hold {count} instructions ({count * INSN_BYTES} bytes), "
+                f"not {data.size} bytes"
+            )
+        phys = self.number(entry, "phys")
+        words = as_words(data[: count * INSN_BYTES])
+        return words, Segment(name, "INSN", phys, max(data.size, 1), data)
+
+    def output(self, entry: Any) -> ExpectedOutput:
+        phys, size = self.number(entry, "phys"), self.number(entry, "size")
+        name = self.get(entry, "expected_file", str)
+        data = self.read(name)
+        if data.size < size:
+            raise self.fail(f"file {name} must hold {size} bytes, not {data.size}")
+        return ExpectedOutput(phys, data[:size])
