@@ -1,0 +1,348 @@
+"""The register tables: every AXI-Lite register of every design, and where its blocks lie.
+
+Drivers, the simulated device, the generator of `.hwh` files and the documentation take their
+offsets, bits and addresses from here. Facts: docs/isa.md, "Registers and driver sequence"; the
+control block is the `ap_ctrl_hs` one of the Vitis HLS guide (UG1399, "S_AXILITE Control
+Register Map").
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import enum
+from collections.abc import Mapping
+from types import MappingProxyType
+
+from vta_pynq.errors import ConfigError
+from vta_pynq.isa.table import Module
+
+__all__ = [
+    "CONTROL_BLOCK",
+    "DESIGNS",
+    "DONE_INTERRUPT",
+    "PUBLISHED",
+    "REGISTER_BYTES",
+    "Access",
+    "AddressMap",
+    "BitField",
+    "Design",
+    "IpBlock",
+    "Master",
+    "Register",
+    "SideEffect",
+    "get_design",
+]
+
+REGISTER_BYTES = 4
+"""Bytes of one register."""
+
+_REGISTER_BITS = 8 * REGISTER_BYTES
+
+
+class Access(str, enum.Enum):
+    """What the bus may do with a register or field; the word that `.hwh` files use."""
+
+    READ_WRITE = "read-write"
+    READ_ONLY = "read-only"
+    WRITE_ONLY = "write-only"
+
+
+class SideEffect(enum.Enum):
+    """What else an access does to a field."""
+
+    NONE = enum.auto()
+    CLEAR_ON_READ = enum.auto()
+    CLEAR_ON_HANDSHAKE = enum.auto()
+    """Set by a write of 1; the hardware clears it when it has taken the start."""
+    TOGGLE_ON_WRITE = enum.auto()
+    """A write of 1 inverts the bit, so writing back what was read clears it."""
+
+
+@dataclasses.dataclass(frozen=True)
+class BitField:
+    """`width` bits of a register from bit `bit` upwards."""
+
+    name: str
+    bit: int
+    doc: str
+    width: int = 1
+    access: Access = Access.READ_WRITE
+    side_effect: SideEffect = SideEffect.NONE
+
+    @property
+    def mask(self) -> int:
+        """The field's bits, in their place."""
+        return ((1 << self.width) - 1) << self.bit
+
+
+@dataclasses.dataclass(frozen=True)
+class Register:
+    """One 32-bit register at byte `offset` of its block; `unit` is the unit of its value."""
+
+    name: str
+    offset: int
+    doc: str
+    access: Access = Access.READ_WRITE
+    fields: tuple[BitField, ...] = ()
+    unit: str = ""
+
+    def field(self, name: str) -> BitField:
+        """The field of that name.
+
+        Raises
+        ------
+        KeyError
+            There is none.
+        """
+        for field in self.fields:
+            if field.name == name:
+                return field
+        raise KeyError(f"{self.name}.{name}")
+
+
+@dataclasses.dataclass(frozen=True)
+class Master:
+    """An AXI master port of a block, and the register that is added to its addresses."""
+
+    name: str
+    base_register: str
+    doc: str
+
+
+@dataclasses.dataclass(frozen=True)
+class IpBlock:
+    """One IP: its module, the VLNV that drivers bind to, its registers and its AXI ports.
+
+    `interrupt` is the name of its interrupt output, which a block design may leave unconnected.
+    """
+
+    module: Module
+    vlnv: str
+    slave: str
+    registers: tuple[Register, ...]
+    masters: tuple[Master, ...]
+    interrupt: str = "interrupt"
+
+    @property
+    def name(self) -> str:
+        """The module's name in lower case, as address maps use it."""
+        return self.module.name.lower()
+
+    def register(self, name: str) -> Register:
+        """The register of that name.
+
+        Raises
+        ------
+        KeyError
+            There is none.
+        """
+        for register in self.registers:
+            if register.name == name:
+                return register
+        raise KeyError(f"{self.name}.{name}")
+
+
+@dataclasses.dataclass(frozen=True)
+class AddressMap:
+    """Where the blocks of a design lie, as byte offsets into the PS's window to the logic.
+
+    The window's own address belongs to the board (`overlays/boards/*.json`). Each block takes
+    `range_bytes`.
+    """
+
+    name: str
+    doc: str
+    offsets: Mapping[str, int]
+    range_bytes: int
+
+
+@dataclasses.dataclass(frozen=True)
+class Design:
+    """A hardware design as software sees it: its blocks and the address maps it was built with."""
+
+    name: str
+    doc: str
+    blocks: tuple[IpBlock, ...]
+    address_maps: Mapping[str, AddressMap]
+
+    def block(self, module: Module) -> IpBlock:
+        """The block of a module.
+
+        Raises
+        ------
+        KeyError
+            The design has no such block.
+        """
+        for block in self.blocks:
+            if block.module is module:
+                return block
+        raise KeyError(f"{self.name}.{module.name}")
+
+    def block_of_vlnv(self, vlnv: str) -> IpBlock | None:
+        """The block that a VLNV names, whatever its version; None where there is none."""
+        wanted = vlnv.rpartition(":")[0]
+        for block in self.blocks:
+            if block.vlnv.rpartition(":")[0] == wanted:
+                return block
+        return None
+
+
+_RO = Access.READ_ONLY
+_COR = SideEffect.CLEAR_ON_READ
+_TOGGLE = SideEffect.TOGGLE_ON_WRITE
+
+CONTROL_BLOCK = (
+    Register(
+        "CTRL",
+        0x00,
+        "block control and status",
+        fields=(
+            BitField(
+                "AP_START", 0, "start; 1 until taken", side_effect=SideEffect.CLEAR_ON_HANDSHAKE
+            ),
+            BitField("AP_DONE", 1, "finished since the last read", 1, _RO, _COR),
+            BitField("AP_IDLE", 2, "not running", 1, _RO),
+            BitField("AP_READY", 3, "ready for the next start since the last read", 1, _RO, _COR),
+            BitField("AUTO_RESTART", 7, "start again whenever ready"),
+        ),
+    ),
+    Register(
+        "GIER",
+        0x04,
+        "global interrupt enable",
+        fields=(BitField("ENABLE", 0, "drive the interrupt output"),),
+    ),
+    Register(
+        "IP_IER",
+        0x08,
+        "interrupt enable",
+        fields=(
+            BitField("CHAN0_INT_EN", 0, "interrupt on AP_DONE"),
+            BitField("CHAN1_INT_EN", 1, "interrupt on AP_READY"),
+        ),
+    ),
+    Register(
+        "IP_ISR",
+        0x0C,
+        "interrupt status",
+        fields=(
+            BitField("CHAN0_INT_ST", 0, "AP_DONE happened", side_effect=_TOGGLE),
+            BitField("CHAN1_INT_ST", 1, "AP_READY happened", side_effect=_TOGGLE),
+        ),
+    ),
+)
+"""The `ap_ctrl_hs` registers that every HLS block starts with."""
+
+DONE_INTERRUPT = "CHAN0_INT_EN"
+"""The IP_IER field that a driver sets to be interrupted when a block is done."""
+
+
+def _value(
+    name: str, offset: int, doc: str, unit: str, access: Access = Access.READ_WRITE
+) -> Register:
+    field = BitField(name, 0, doc, _REGISTER_BITS, access)
+    return Register(name, offset, doc, access, (field,), unit)
+
+
+def _base(name: str, offset: int, what: str) -> Register:
+    return _value(name, offset, f"byte address that is added to {what} addresses", "bytes")
+
+
+def _published_block(
+    module: Module, registers: tuple[Register, ...], masters: tuple[Master, ...]
+) -> IpBlock:
+    return IpBlock(
+        module=module,
+        vlnv=f"xilinx.com:hls:{module.name.lower()}:1.0",
+        slave="s_axi_CONTROL_BUS",
+        registers=(*CONTROL_BLOCK, *registers),
+        masters=masters,
+    )
+
+
+_PUBLISHED_BLOCKS = (
+    _published_block(
+        Module.FETCH,
+        (
+            _value("insn_count", 0x10, "instructions to fetch", "instructions"),
+            _value("insns", 0x18, "byte address of the first instruction", "bytes"),
+        ),
+        (Master("m_axi_ins_port", "insns", "instructions"),),
+    ),
+    _published_block(
+        Module.LOAD,
+        (_base("inputs", 0x10, "INP"), _base("weights", 0x18, "WGT")),
+        (
+            Master("m_axi_data_port", "inputs", "inputs"),
+            Master("m_axi_data_port", "weights", "weights, on the same port"),
+        ),
+    ),
+    _published_block(
+        Module.COMPUTE,
+        (
+            _value("done_i", 0x10, "fed into the block; has no effect", ""),
+            _value("done_o", 0x18, "1 after FINISH; 0 once any other instruction starts", "", _RO),
+            Register(
+                "done_o_ctrl",
+                0x1C,
+                "control signal of done_o",
+                _RO,
+                (
+                    BitField(
+                        "done_o_ap_vld", 0, "done_o was written since the last read", 1, _RO, _COR
+                    ),
+                ),
+            ),
+            _base("uops", 0x20, "UOP"),
+            _base("biases", 0x28, "ACC"),
+        ),
+        (
+            Master("m_axi_uop_port", "uops", "micro-ops"),
+            Master("m_axi_data_port", "biases", "accumulators"),
+        ),
+    ),
+    _published_block(
+        Module.STORE,
+        (_base("outputs", 0x10, "OUT"),),
+        (Master("m_axi_data_port", "outputs", "outputs"),),
+    ),
+)
+
+_MAP_4K = AddressMap(
+    name="4k",
+    doc="bitstreams 0.0.1 and later: one page a block",
+    offsets=MappingProxyType({"fetch": 0x0000, "load": 0x1000, "compute": 0x2000, "store": 0x3000}),
+    range_bytes=0x1000,
+)
+_MAP_64K = AddressMap(
+    name="64k",
+    doc="bitstreams 0.0.0: 64 KiB a block, compute before load",
+    offsets=MappingProxyType(
+        {"fetch": 0x00000, "compute": 0x10000, "load": 0x20000, "store": 0x30000}
+    ),
+    range_bytes=0x10000,
+)
+
+PUBLISHED = Design(
+    name="published",
+    doc="The four HLS blocks of the published PYNQ bitstreams: polled, no interrupt, no reset.",
+    blocks=_PUBLISHED_BLOCKS,
+    address_maps=MappingProxyType({m.name: m for m in (_MAP_4K, _MAP_64K)}),
+)
+
+DESIGNS: Mapping[str, Design] = MappingProxyType({d.name: d for d in (PUBLISHED,)})
+"""Every design by name."""
+
+
+def get_design(name: str) -> Design:
+    """The design of that name.
+
+    Raises
+    ------
+    ConfigError
+        There is no such design.
+    """
+    try:
+        return DESIGNS[name]
+    except (KeyError, TypeError):
+        raise ConfigError(f"design must be one of {', '.join(DESIGNS)}, not {name!r}") from None
