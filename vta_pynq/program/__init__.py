@@ -1,0 +1,35 @@
+"""The program file: one compiled model. The format is described in docs/program-file.md."""
+
+from vta_pynq.program.layout import Layout, activation_layout, plain_layout, weight_layout
+from vta_pynq.program.model import FORMAT_VERSION, Program
+from vta_pynq.program.parts import (
+    DTYPES,
+    Arena,
+    ArenaKind,
+    CpuStep,
+    LayerReport,
+    Quantization,
+    Relocations,
+    Step,
+    Tensor,
+    VtaStep,
+)
+
+__all__ = [
+    "DTYPES",
+    "FORMAT_VERSION",
+    "Arena",
+    "ArenaKind",
+    "CpuStep",
+    "LayerReport",
+    "Layout",
+    "Program",
+    "Quantization",
+    "Relocations",
+    "Step",
+    "Tensor",
+    "VtaStep",
+    "activation_layout",
+    "plain_layout",
+    "weight_layout",
+]
