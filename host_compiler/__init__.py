@@ -1,0 +1,1 @@
+"""Ahead-of-time compiler: a quantised ONNX model in, a VTA program file out."""
