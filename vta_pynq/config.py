@@ -67,12 +67,15 @@ _PRIMARY = {
     "log_acc_buff_size": ("LOG_ACC_BUFF_SIZE", 0, 31, "buffers are 1 byte to 2 GiB"),
 }
 # Keys of the original vta_config.json that describe the target, not the accelerator.
-_FOREIGN_KEYS = frozenset({"TARGET", "HW_VER", "LOG_OUT_WIDTH", "LOG_OUT_BUFF_SIZE"})
+_FOREIGN_KEYS = frozenset(
+    {"TARGET", "HW_VER", "HW_FREQ", "HW_CLK_TARGET", "LOG_OUT_WIDTH", "LOG_OUT_BUFF_SIZE"}
+)
 _CAPABILITIES_KEY = "CAPABILITIES"
 
 _NAME = re.compile(
-    r"(?P<batch>\d+)x(?P<block>\d+)_i(?P<inp>\d+)w(?P<wgt>\d+)a(?P<acc>\d+)"
-    r"_(?P<u>\d+)_(?P<i>\d+)_(?P<w>\d+)_(?P<a>\d+)(?P<caps>(?:\+[a-z0-9_]+)*)"
+    "(?P<batch>#)x(?P<block>#)_i(?P<inp>#)w(?P<wgt>#)a(?P<acc>#)"
+    "_(?P<u>#)_(?P<i>#)_(?P<w>#)_(?P<a>#)".replace("#", "[0-9]{1,9}")
+    + r"(?P<caps>(?:\+[a-z0-9_]+)*)"
 )
 _NAME_FORM = "BATCHxBLOCK_iINPwWGTaACC_UOP_INP_WGT_ACC, such as 1x16_i8w8a32_15_15_18_17"
 
@@ -239,7 +242,7 @@ class HwConfig:
     def from_dict(cls, values: Mapping[str, Any]) -> HwConfig:
         """Read the keys of the original `vta_config.json`, plus an optional `CAPABILITIES` list.
 
-        A key that is missing takes its default; `TARGET` and `HW_VER` are ignored; derived keys
+        A key that is missing takes its default; `TARGET` and `HW_*` are ignored; derived keys
         (`LOG_OUT_WIDTH`, `LOG_OUT_BUFF_SIZE`) must agree with what follows from the others.
 
         Raises
@@ -282,7 +285,7 @@ class HwConfig:
         """
         try:
             values = json.loads(text)
-        except ValueError as error:
+        except (ValueError, TypeError, RecursionError) as error:
             raise ConfigError(f"configuration must be JSON: {error}") from None
         return cls.from_dict(values)
 
@@ -323,8 +326,16 @@ class HwConfig:
         return capability in self.capabilities
 
     def with_capabilities(self, *capabilities: str | Capability) -> HwConfig:
-        """The same numbers with exactly these capabilities."""
-        return dataclasses.replace(self, capabilities=frozenset(map(Capability, capabilities)))
+        """The same numbers with exactly these capabilities.
+
+        Raises
+        ------
+        ConfigError
+            There is no such capability.
+        """
+        return dataclasses.replace(
+            self, capabilities=_as_capabilities(capabilities, f"configuration {self.name}")
+        )
 
     def __str__(self) -> str:
         return self.name

@@ -1,0 +1,321 @@
+"""A short numpy interpreter of the instruction set: DRAM image in, DRAM image out.
+
+It is the yardstick of the engines, so it shares nothing with them but the instruction table.
+Profiles: `functional` (the instruction set's own semantics), `hls` (the published HLS design) and
+`chisel` (the current Chisel design). docs/isa.md, "Implementation differences", lists where they
+part. Pipelines are not modelled: an instruction's micro-ops act one after the other.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections import deque
+from collections.abc import Sequence
+from typing import Literal
+
+import numpy as np
+
+from tests.reference.memory import Dram, element_shape, pack, unpack, wrap
+from vta_pynq.config import Capability, HwConfig
+from vta_pynq.isa.encode import decode, decode_uops
+from vta_pynq.isa.table import TOKENS, AluOp, MemType, Module, Opcode, elem_bytes, module_of
+from vta_pynq.stream import InstructionStream
+from vta_pynq.timing.profiles import CHISEL_64BIT
+
+Profile = Literal["functional", "hls", "chisel"]
+
+MODULES = (Module.LOAD, Module.COMPUTE, Module.STORE)
+_CHISEL_UOP_DEPTH = CHISEL_64BIT.uop_depth_limit or 0
+_SHIFT_BITS = 5  # of the shift amount that hardware looks at
+
+
+class ReferenceFault(Exception):
+    """The stream does what no implementation defines; `insn` is the instruction's index."""
+
+    def __init__(self, insn: int, what: str) -> None:
+        super().__init__(f"insn {insn}: {what}")
+        self.insn = insn
+
+
+class Deadlock(ReferenceFault):
+    """No module can go on; `heads` gives the instruction each module waits in."""
+
+    def __init__(self, heads: dict[Module, int]) -> None:
+        waits = ", ".join(f"{module.name} at insn {insn}" for module, insn in heads.items())
+        super().__init__(min(heads.values()), f"deadlock: {waits}")
+        self.heads = heads
+
+
+class Hang(ReferenceFault):
+    """The hardware of this profile stops for ever on this instruction."""
+
+
+@dataclasses.dataclass
+class Result:
+    """What is left after a run."""
+
+    dram: Dram
+    tokens: dict[str, int]
+    trace: list[int]
+    """Instruction indices in the order of execution."""
+    finished: bool
+    """Whether a FINISH was executed."""
+    machine: Machine
+
+
+def run_stream(
+    stream: InstructionStream,
+    profile: Profile = "functional",
+    dram: Dram | None = None,
+    order: Sequence[Module] = MODULES,
+    queue_depth: int | None = None,
+) -> Result:
+    """Execute a stream on a copy of `dram` (default: the stream's segments).
+
+    `order` is the order in which ready modules take turns, one instruction each; a stream whose
+    tokens order all it shares gives the same DRAM for every order. `queue_depth` bounds the
+    instruction queues.
+
+    Raises
+    ------
+    ReferenceFault
+        An access out of bounds, an undefined operation, a hang or a deadlock.
+    """
+    if dram is None:
+        dram = Dram((s.phys, s.data) for s in stream.segments if s.data is not None)
+    machine = Machine(stream.config, profile, dram.copy())
+    insns = decode(stream.words, stream.config)
+    tokens = dict(zip((t.name for t in TOKENS), stream.tokens_in, strict=True))
+    queues: dict[Module, deque[int]] = {module: deque() for module in MODULES}
+    trace: list[int] = []
+    fetched = 0
+    while fetched < len(insns) or any(queues.values()):
+        progress = False
+        while fetched < len(insns):
+            module = module_of(insns[fetched]["opcode"], insns[fetched]["memory_type"])
+            if module is None:
+                raise ReferenceFault(fetched, f"opcode {insns[fetched]['opcode']} is not defined")
+            if queue_depth is not None and len(queues[module]) >= queue_depth:
+                break
+            queues[module].append(fetched)
+            fetched += 1
+        for module in order:
+            if queues[module] and _pop_tokens(module, insns[queues[module][0]], tokens):
+                index = queues[module].popleft()
+                machine.execute(index, insns[index])
+                for token in TOKENS:
+                    tokens[token.name] += token.producer == module and insns[index][token.push_flag]
+                trace.append(index)
+                progress = True
+        if not progress:
+            raise Deadlock({module: queue[0] for module, queue in queues.items() if queue})
+    finished = bool(np.any(insns["opcode"] == Opcode.FINISH))
+    return Result(machine.dram, {k: int(v) for k, v in tokens.items()}, trace, finished, machine)
+
+
+def _pop_tokens(module: Module, insn: np.void, tokens: dict[str, int]) -> bool:
+    """Take every token the instruction waits for, or none. Flags without a partner mean nothing."""
+    popped = [t.name for t in TOKENS if t.consumer == module and insn[t.pop_flag]]
+    if any(tokens[name] < 1 for name in popped):
+        return False
+    for name in popped:
+        tokens[name] -= 1
+    return True
+
+
+class Machine:
+    """The SRAMs and the meaning of one instruction."""
+
+    def __init__(self, config: HwConfig, profile: Profile, dram: Dram) -> None:
+        self.config, self.profile, self.dram = config, profile, dram
+        depth = {
+            MemType.UOP: config.uop_depth,
+            MemType.WGT: config.wgt_depth,
+            MemType.INP: config.inp_depth,
+            MemType.ACC: config.acc_depth,
+            MemType.OUT: config.out_depth,
+        }
+        if profile == "chisel":
+            depth[MemType.UOP] = min(depth[MemType.UOP], _CHISEL_UOP_DEPTH)
+        self.sram = {
+            kind: np.zeros((count, *element_shape(config, kind)[0]), np.int64)
+            for kind, count in depth.items()
+        }
+
+    def execute(self, index: int, insn: np.void) -> None:
+        """Carry out one instruction, tokens aside."""
+        try:
+            {
+                Opcode.LOAD: self.load,
+                Opcode.STORE: self.store,
+                Opcode.GEMM: self.gemm,
+                Opcode.ALU: self.alu,
+                Opcode.FINISH: lambda insn: None,
+            }[insn["opcode"]](insn)
+        except (IndexError, NotImplementedError) as error:
+            fault = Hang if isinstance(error, NotImplementedError) else ReferenceFault
+            raise fault(index, str(error)) from error
+
+    # ---- memory --------------------------------------------------------------------------
+
+    def _span(self, kind: MemType, begin: int, count: int) -> slice:
+        if begin + count > len(self.sram[kind]):
+            raise IndexError(f"{kind.name} elements {begin}..{begin + count - 1} do not exist")
+        return slice(begin, begin + count)
+
+    def _read_row(self, kind: MemType, dram_base: int, count: int) -> np.ndarray:
+        size = elem_bytes(self.config, kind)
+        shape, bits = element_shape(self.config, kind)
+        return unpack(self.dram.read(dram_base * size, count * size), bits).reshape(-1, *shape)
+
+    def load(self, insn: np.void) -> None:
+        y_size, x_size, x_stride, dram, base = (
+            int(insn[n]) for n in ("y_size", "x_size", "x_stride", "dram_base", "sram_base")
+        )
+        top, bottom, left, right = (
+            int(insn[n]) for n in ("y_pad_0", "y_pad_1", "x_pad_0", "x_pad_1")
+        )
+        if x_size == 0 and self.profile != "hls":
+            return
+        if insn["memory_type"] not in (*self.sram, MemType.ACC_8BIT):
+            raise IndexError(f"memory type {insn['memory_type']} is not defined")
+        kind = target = MemType(insn["memory_type"])
+        if kind == MemType.OUT:
+            raise IndexError("LOAD of OUT is not defined")
+        if kind == MemType.ACC_8BIT:
+            target = MemType.ACC
+            if not self.config.has(Capability.LOAD_ACC8):
+                if self.profile == "chisel":
+                    raise NotImplementedError("the fetch decoder does not know ACC_8BIT")
+                if self.profile == "hls":
+                    return
+        if self.profile == "hls" and kind in (MemType.UOP, MemType.WGT):
+            top = bottom = left = right = 0
+            if kind == MemType.UOP:
+                y_size = 1
+        width = left + x_size + right
+        image = np.zeros((top + y_size + bottom, width, *self.sram[target].shape[1:]), np.int64)
+        for y in range(y_size if x_size else 0):
+            image[top + y, left : left + x_size] = self._read_row(kind, dram + y * x_stride, x_size)
+        count = image.shape[0] * width
+        if self.profile == "chisel" and kind == MemType.UOP:
+            rows = np.arange(base, base + count) % len(self.sram[kind])
+            self.sram[kind][rows] = image.reshape(-1)
+        else:
+            flat = image.reshape(count, *image.shape[2:])
+            self.sram[target][self._span(target, base, count)] = flat
+
+    def store(self, insn: np.void) -> None:
+        if not insn["x_size"] or not insn["y_size"]:
+            return
+        if insn["memory_type"] != MemType.OUT:
+            raise IndexError(f"STORE of memory type {insn['memory_type']} is not defined")
+        source = MemType.ACC if self.profile == "functional" else MemType.OUT
+        x_size, size = int(insn["x_size"]), self.config.out_bytes
+        for y in range(int(insn["y_size"])):
+            values = self.sram[source][
+                self._span(source, int(insn["sram_base"]) + y * x_size, x_size)
+            ]
+            phys = (int(insn["dram_base"]) + y * int(insn["x_stride"])) * size
+            self.dram.write(phys, pack(values, self.config.out_width))
+
+    # ---- compute -------------------------------------------------------------------------
+
+    def _indices(self, insn: np.void) -> dict[str, np.ndarray]:
+        """Accumulator, source and weight index of every micro-op, in the order of execution."""
+        counts = [int(insn["iter_out"]), int(insn["iter_in"])]
+        bgn, end = int(insn["uop_bgn"]), int(insn["uop_end"])
+        if self.profile == "chisel" and (0 in counts or bgn >= end):
+            raise NotImplementedError("zero iterations wrap the loop counter")
+        numbers = np.arange(bgn, max(bgn, end))
+        if self.profile == "chisel":
+            numbers %= len(self.sram[MemType.UOP])
+        elif end > len(self.sram[MemType.UOP]):
+            raise IndexError(f"micro-op {end - 1} does not exist")
+        uops = decode_uops(self.sram[MemType.UOP][numbers].astype(np.uint32), self.config)
+        outer, inner = np.ogrid[: counts[0], : counts[1]]
+        return {
+            name: (
+                (outer * int(insn[f"{name}_factor_out"]) + inner * int(insn[f"{name}_factor_in"]))
+                .reshape(-1, 1)
+                .astype(np.int64)
+                + uops[f"{name}_idx"]
+            ).reshape(-1)
+            for name in ("dst", "src", "wgt")
+        }
+
+    def _check(self, kind: MemType, indices: np.ndarray) -> None:
+        if indices.size and indices.max() >= len(self.sram[kind]):
+            raise IndexError(f"{kind.name} element {indices.max()} does not exist")
+
+    def _put(self, dst: int, values: np.ndarray, out: np.ndarray) -> None:
+        self.sram[MemType.ACC][dst] = values
+        self.sram[MemType.OUT][dst] = wrap(out, self.config.out_width)
+
+    def gemm(self, insn: np.void) -> None:
+        at = self._indices(insn)
+        self._check(MemType.ACC, at["dst"])
+        if not insn["reset"] or self.profile == "hls":
+            self._check(MemType.INP, at["src"])
+            self._check(MemType.WGT, at["wgt"])
+        else:  # the reset alone; the OUT buffer keeps what it has
+            self.sram[MemType.ACC][at["dst"]] = 0
+            return
+        acc, inp, wgt = (self.sram[kind] for kind in (MemType.ACC, MemType.INP, MemType.WGT))
+        for dst, src, tile in zip(at["dst"], at["src"], at["wgt"], strict=True):
+            total = wrap(acc[dst] + inp[src] @ wgt[tile].T, self.config.acc_width)
+            self._put(dst, 0 if insn["reset"] else total, total)
+
+    def alu(self, insn: np.void) -> None:
+        at = self._indices(insn)
+        imm, use_imm, op = int(insn["imm"]), bool(insn["use_imm"]), int(insn["alu_opcode"])
+        self._check(MemType.ACC, at["dst"])
+        if not use_imm or self.profile == "chisel":
+            self._check(MemType.ACC, at["src"])
+        if self.profile == "chisel" and self.config.batch > 1:
+            raise NotImplementedError("the ALU works for a batch of 1 only")
+        acc = self.sram[MemType.ACC]
+        written, overwritten = -1, acc[0]
+        for dst, src in zip(at["dst"], at["src"], strict=True):
+            # Chisel has no bypass to the source operand, which an immediate uses as well.
+            late = self.profile == "chisel" and src == written
+            operand = overwritten if late else acc[src]
+            x = operand if use_imm and self.profile == "chisel" else acc[dst]
+            y = np.full_like(x, imm) if use_imm else operand
+            written, overwritten = dst, acc[dst].copy()
+            if op == AluOp.MUL and self.profile != "functional":
+                if not self.config.has(Capability.ALU_MUL):
+                    self._put(dst, x, self._without_mul(x))
+                    continue
+            result = wrap(self._operate(op, x, y, imm), self.config.acc_width)
+            self._put(dst, result, result)
+
+    def _without_mul(self, x: np.ndarray) -> np.ndarray:
+        if self.profile == "chisel":
+            raise NotImplementedError("the fetch decoder does not know MUL")
+        return np.zeros_like(x)  # the HLS C simulation leaves its initial value here; undefined
+
+    def _operate(self, op: int, x: np.ndarray, y: np.ndarray, imm: int) -> np.ndarray:
+        if op == AluOp.MIN:
+            return np.minimum(x, y)
+        if op == AluOp.MAX:
+            return np.maximum(x, y)
+        if op == AluOp.ADD:
+            return x + y
+        if op == AluOp.SHR:
+            return self._shift(x, y, imm)
+        if op == AluOp.MUL:
+            return x * y
+        raise IndexError(f"ALU opcode {op} is not defined")
+
+    def _shift(self, x: np.ndarray, y: np.ndarray, imm: int) -> np.ndarray:
+        """floor(x / 2^y): exact for every amount, so 32 and more leave the sign or nothing."""
+        if self.profile == "hls":
+            y = wrap(y, _SHIFT_BITS)
+        elif self.profile == "chisel":
+            low = (1 << _SHIFT_BITS) - 1
+            y = -((-y) & low) if imm < 0 else y & low
+        most = np.int64(self.config.acc_width)
+        right = x >> np.clip(y, 0, most)
+        left = x << np.clip(-y, 0, most)
+        return np.where(y >= 0, right, left)
