@@ -17,6 +17,7 @@ from vta_pynq.errors import ConfigError
 from vta_pynq.isa.table import Module
 
 __all__ = [
+    "AXI_INTC",
     "CONTROL_BLOCK",
     "DESIGNS",
     "DONE_INTERRUPT",
@@ -86,6 +87,11 @@ class Register:
     fields: tuple[BitField, ...] = ()
     unit: str = ""
 
+    @property
+    def bits(self) -> int:
+        """Bits of the register: 32 for all."""
+        return _REGISTER_BITS
+
     def field(self, name: str) -> BitField:
         """The field of that name.
 
@@ -111,22 +117,18 @@ class Master:
 
 @dataclasses.dataclass(frozen=True)
 class IpBlock:
-    """One IP: its module, the VLNV that drivers bind to, its registers and its AXI ports.
+    """One IP: its name, the VLNV that drivers bind to, its registers and its AXI ports.
 
     `interrupt` is the name of its interrupt output, which a block design may leave unconnected.
     """
 
-    module: Module
+    name: str
+    """The module's name in lower case, as address maps use it."""
     vlnv: str
     slave: str
     registers: tuple[Register, ...]
-    masters: tuple[Master, ...]
+    masters: tuple[Master, ...] = ()
     interrupt: str = "interrupt"
-
-    @property
-    def name(self) -> str:
-        """The module's name in lower case, as address maps use it."""
-        return self.module.name.lower()
 
     def register(self, name: str) -> Register:
         """The register of that name.
@@ -174,7 +176,7 @@ class Design:
             The design has no such block.
         """
         for block in self.blocks:
-            if block.module is module:
+            if block.name == module.name.lower():
                 return block
         raise KeyError(f"{self.name}.{module.name}")
 
@@ -233,6 +235,31 @@ CONTROL_BLOCK = (
 )
 """The `ap_ctrl_hs` registers that every HLS block starts with."""
 
+AXI_INTC = IpBlock(
+    name="intc",
+    vlnv="xilinx.com:ip:axi_intc:4.1",
+    slave="s_axi",
+    registers=(
+        Register("ISR", 0x00, "interrupts that are pending"),
+        Register("IPR", 0x04, "pending and enabled", Access.READ_ONLY),
+        Register("IER", 0x08, "interrupts that are enabled"),
+        Register("IAR", 0x0C, "acknowledge: 1 clears the bit in ISR", Access.WRITE_ONLY),
+        Register("SIE", 0x10, "set bits of IER"),
+        Register("CIE", 0x14, "clear bits of IER"),
+        Register(
+            "MER",
+            0x1C,
+            "master enable",
+            fields=(
+                BitField("ME", 0, "drive the output"),
+                BitField("HIE", 1, "take hardware interrupts; cannot be cleared"),
+            ),
+        ),
+    ),
+    interrupt="irq",
+)
+"""The AXI interrupt controller in normal mode (PG099, "Register Space")."""
+
 DONE_INTERRUPT = "CHAN0_INT_EN"
 """The IP_IER field that a driver sets to be interrupted when a block is done."""
 
@@ -252,7 +279,7 @@ def _published_block(
     module: Module, registers: tuple[Register, ...], masters: tuple[Master, ...]
 ) -> IpBlock:
     return IpBlock(
-        module=module,
+        name=module.name.lower(),
         vlnv=f"xilinx.com:hls:{module.name.lower()}:1.0",
         slave="s_axi_CONTROL_BUS",
         registers=(*CONTROL_BLOCK, *registers),

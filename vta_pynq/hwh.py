@@ -1,0 +1,352 @@
+"""Generator of `.hwh` files: what Vivado's hardware hand-off would say about a design.
+
+PYNQ reads block names, VLNVs, addresses, registers, clocks and interrupts from it. The published
+bitstreams came without one; the register table and a variant's description are enough to write
+the smallest file that every supported PYNQ release accepts (docs/overlays.md, "The .hwh file").
+Run as `python -m vta_pynq.hwh` it writes the files of every variant, in `overlays/`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import sys
+import xml.etree.ElementTree as ET
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+from vta_pynq.errors import ConfigError
+from vta_pynq.isa.registers import AXI_INTC, BitField, IpBlock, Register
+from vta_pynq.overlay.descriptions import (
+    Board,
+    Variant,
+    get_board,
+    overlay_folder,
+    variants,
+)
+
+__all__ = ["HIERARCHY", "IDENTITY_PARAMETERS", "hwh_text", "main", "write_all"]
+
+HIERARCHY = "vta"
+"""The block-design hierarchy that holds the accelerator's blocks."""
+
+IDENTITY_PARAMETERS = {
+    "variant": "VTA_VARIANT",
+    "design": "VTA_DESIGN",
+    "address_map": "VTA_ADDRESS_MAP",
+    "config": "VTA_CONFIG",
+    "fingerprint": "VTA_FINGERPRINT",
+}
+"""Parameters of the compute block that carry a variant's identity."""
+
+_PS = "processing_system7_0"
+_INTC = "axi_intc_0"
+_CONCAT = "xlconcat_0"
+_AXI = "xilinx.com:interface:aximm:1.0"
+_FCLKS = 4
+_DIVISOR_LIMIT = 63
+_ADDRESS_SPACE_NAME = "M_AXI_GP0"
+
+
+def _divisors(clock_mhz: float, pll_mhz: float, where: str) -> tuple[int, int]:
+    """The two 6-bit divisors that make `clock_mhz` from the PLL, the first as large as can be."""
+    total = round(pll_mhz / clock_mhz)
+    for first in range(min(total, _DIVISOR_LIMIT), 0, -1):
+        if total % first == 0 and total // first <= _DIVISOR_LIMIT:
+            if abs(pll_mhz / total - clock_mhz) > 0.01 * clock_mhz:
+                break
+            return first, total // first
+    raise ConfigError(
+        f"{where}: clock_mhz must be the PLL's {pll_mhz:g} MHz over two divisors of at most "
+        f"{_DIVISOR_LIMIT}, not {clock_mhz:g}"
+    )
+
+
+def _parameters(parent: ET.Element, values: Mapping[str, object]) -> None:
+    element = ET.SubElement(parent, "PARAMETERS")
+    for name, value in values.items():
+        ET.SubElement(element, "PARAMETER", NAME=name, VALUE=str(value))
+
+
+def _properties(parent: ET.Element, **values: object) -> None:
+    for name, value in values.items():
+        ET.SubElement(parent, "PROPERTY", NAME=name, VALUE=str(value))
+
+
+def _field(parent: ET.Element, field: BitField) -> None:
+    element = ET.SubElement(parent, "FIELD", NAME=field.name)
+    _properties(
+        element,
+        DESCRIPTION=field.doc,
+        ADDRESS_OFFSET=field.bit,
+        ACCESS=field.access.value,
+        BIT_OFFSET=field.bit,
+        BIT_WIDTH=field.width,
+    )
+
+
+def _registers(parent: ET.Element, block: IpBlock, range_bytes: int) -> None:
+    address_blocks = ET.SubElement(parent, "ADDRESSBLOCKS")
+    space = ET.SubElement(
+        address_blocks,
+        "ADDRESSBLOCK",
+        ACCESS="read-write",
+        INTERFACE=block.slave,
+        NAME="Reg",
+        RANGE=str(range_bytes),
+        USAGE="register",
+    )
+    registers = ET.SubElement(space, "REGISTERS")
+    for register in block.registers:
+        _register(registers, register)
+
+
+def _register(parent: ET.Element, register: Register) -> None:
+    element = ET.SubElement(parent, "REGISTER", NAME=register.name)
+    _properties(
+        element,
+        DESCRIPTION=register.doc,
+        ADDRESS_OFFSET=f"0x{register.offset:X}",
+        SIZE=register.bits,
+        ACCESS=register.access.value,
+        IS_ENABLED="true",
+        RESET_VALUE="0x0",
+    )
+    if register.fields:
+        fields = ET.SubElement(element, "FIELDS")
+        for field in register.fields:
+            _field(fields, field)
+
+
+def _port(
+    ports: ET.Element, name: str, direction: str, signal: str, to: tuple[str, str], width: int = 0
+) -> None:
+    """One interrupt port; `width` is given for vectors only."""
+    vector = {"LEFT": str(width - 1), "RIGHT": "0"} if width else {}
+    port = ET.SubElement(
+        ports,
+        "PORT",
+        {"DIR": direction, **vector, "NAME": name, "SIGIS": "INTERRUPT", "SIGNAME": signal},
+    )
+    connections = ET.SubElement(port, "CONNECTIONS")
+    ET.SubElement(connections, "CONNECTION", INSTANCE=to[0], PORT=to[1])
+
+
+def _module(
+    modules: ET.Element, instance: str, vlnv: str, fullname: str = "", **extra: str
+) -> ET.Element:
+    return ET.SubElement(
+        modules,
+        "MODULE",
+        {
+            "FULLNAME": fullname or f"/{instance}",
+            "HWVERSION": vlnv.split(":")[3],
+            "INSTANCE": instance,
+            "IPTYPE": "PERIPHERAL",
+            "IS_ENABLE": "1",
+            "MODTYPE": vlnv.split(":")[2],
+            "VLNV": vlnv,
+            **extra,
+        },
+    )
+
+
+def _buses(module: ET.Element, slaves: Iterable[str], masters: Iterable[str]) -> None:
+    element = ET.SubElement(module, "BUSINTERFACES")
+    for kind, names in (("SLAVE", slaves), ("MASTER", masters)):
+        for name in dict.fromkeys(names):
+            ET.SubElement(element, "BUSINTERFACE", NAME=name, TYPE=kind, VLNV=_AXI)
+
+
+def _memory_range(memory_map: ET.Element, low: int, high: int, **names: str) -> None:
+    ET.SubElement(
+        memory_map,
+        "MEMRANGE",
+        {
+            "BASENAME": "C_BASEADDR",
+            "BASEVALUE": f"0x{low:08X}",
+            "HIGHNAME": "C_HIGHADDR",
+            "HIGHVALUE": f"0x{high:08X}",
+            "IS_DATA": "TRUE",
+            **names,
+        },
+    )
+
+
+def _clock_parameters(variant: Variant, board: Board) -> dict[str, object]:
+    first, second = _divisors(variant.clock_mhz, board.pll_mhz, f"variant {variant.name}")
+    values: dict[str, object] = {}
+    for index in range(_FCLKS):
+        used = index == 0
+        values[f"PCW_FPGA_FCLK{index}_ENABLE"] = int(used)
+        values[f"PCW_FCLK{index}_PERIPHERAL_DIVISOR0"] = first if used else 1
+        values[f"PCW_FCLK{index}_PERIPHERAL_DIVISOR1"] = second if used else 1
+        values[f"PCW_FCLK{index}_PERIPHERAL_CLKSRC"] = "IO PLL"
+    exact = f"{board.pll_mhz / (first * second):.6f}"
+    values["PCW_ACT_FPGA0_PERIPHERAL_FREQMHZ"] = exact
+    # pynq 4.0.0 looks the frequency of a Zynq-7000 clock up under the UltraScale+ name and
+    # fails with TypeError where it is missing.
+    values["PSU__CRL_APB__PL0_REF_CTRL__ACT_FREQMHZ"] = exact
+    values["PCW_USE_M_AXI_GP0"] = 1
+    values[f"PCW_USE_{board.memory_port}"] = 1
+    return values
+
+
+class _Writer:
+    """Builds the file of one variant on one board."""
+
+    def __init__(self, variant: Variant, board: Board, interrupt: bool) -> None:
+        self.variant = variant
+        self.board = board
+        self.interrupt = interrupt
+        self.placed = [
+            (block, board.pl_window + variant.address_map.offsets[block.name])
+            for block in variant.design.blocks
+        ]
+
+    def tree(self) -> ET.Element:
+        root = ET.Element("EDKSYSTEM", EDWVERSION="1.2", TIMESTAMP="", VIVADOVERSION="2018.3")
+        ET.SubElement(
+            root,
+            "SYSTEMINFO",
+            ARCH="zynq",
+            DEVICE="7z020",
+            NAME=self.variant.stem,
+            PACKAGE="clg484",
+            SPEEDGRADE="-1",
+        )
+        ET.SubElement(root, "EXTERNALPORTS")
+        ET.SubElement(root, "EXTERNALINTERFACES")
+        modules = ET.SubElement(root, "MODULES")
+        self._processing_system(modules)
+        for position, (block, _) in enumerate(self.placed):
+            self._block(modules, block, position)
+        if self.interrupt:
+            self._interrupt_controller(modules)
+        return root
+
+    def _processing_system(self, modules: ET.Element) -> None:
+        module = _module(modules, _PS, "xilinx.com:ip:processing_system7:5.5", IS_PL="FALSE")
+        _parameters(module, _clock_parameters(self.variant, self.board))
+        ports = ET.SubElement(module, "PORTS")
+        if self.interrupt:
+            _port(ports, "IRQ_F2P", "I", f"{_INTC}_irq", (_INTC, "irq"), 1)
+        _buses(module, [self.board.memory_port], [_ADDRESS_SPACE_NAME])
+        memory_map = ET.SubElement(module, "MEMORYMAP")
+        size = self.variant.address_map.range_bytes
+        slaves = [(f"{block.name}_0", base, block.slave) for block, base in self.placed]
+        if self.interrupt:
+            slaves.append((_INTC, self._intc_base(), AXI_INTC.slave))
+        for instance, base, slave in slaves:
+            _memory_range(
+                memory_map,
+                base,
+                base + size - 1,
+                ADDRESSBLOCK="Reg",
+                INSTANCE=instance,
+                IS_INSTRUCTION="FALSE",
+                MASTERBUSINTERFACE=_ADDRESS_SPACE_NAME,
+                MEMTYPE="REGISTER",
+                SLAVEBUSINTERFACE=slave,
+            )
+
+    def _intc_base(self) -> int:
+        """The interrupt controller lies one block range after the last block."""
+        last = max(base for _, base in self.placed)
+        return last + self.variant.address_map.range_bytes
+
+    def _identity(self) -> dict[str, object]:
+        values = {**self.variant.to_dict(), "variant": self.variant.name}
+        values["fingerprint"] = self.variant.config.fingerprint
+        return {key: values[name] for name, key in IDENTITY_PARAMETERS.items()}
+
+    def _block(self, modules: ET.Element, block: IpBlock, position: int) -> None:
+        instance = f"{block.name}_0"
+        module = _module(modules, instance, block.vlnv, f"/{HIERARCHY}/{instance}")
+        _registers(module, block, self.variant.address_map.range_bytes)
+        _parameters(module, self._identity() if block.name == "compute" else {})
+        ports = ET.SubElement(module, "PORTS")
+        if self.interrupt:
+            signal = f"{instance}_{block.interrupt}"
+            _port(ports, block.interrupt, "O", signal, (_CONCAT, f"In{position}"))
+        masters = dict.fromkeys(master.name for master in block.masters)
+        _buses(module, [block.slave], masters)
+        memory_map = ET.SubElement(module, "MEMORYMAP")
+        for master in masters:
+            _memory_range(
+                memory_map,
+                self.board.dram_base,
+                self.board.dram_base + self.board.dram_bytes - 1,
+                ADDRESSBLOCK=f"{self.board.memory_port[2:]}_DDR_LOWOCM",
+                INSTANCE=_PS,
+                IS_INSTRUCTION="TRUE",
+                MASTERBUSINTERFACE=master,
+                MEMTYPE="MEMORY",
+                SLAVEBUSINTERFACE=self.board.memory_port,
+            )
+
+    def _interrupt_controller(self, modules: ET.Element) -> None:
+        """All interrupt outputs, concatenated, into one AXI INTC on IRQ_F2P[0].
+
+        PYNQ 3 and later does not see an interrupt that is wired straight to IRQ_F2P.
+        """
+        count = len(self.placed)
+        concat = _module(modules, _CONCAT, "xilinx.com:ip:xlconcat:2.1")
+        _parameters(concat, {"NUM_PORTS": count})
+        ports = ET.SubElement(concat, "PORTS")
+        for position, (block, _) in enumerate(self.placed):
+            instance = f"{block.name}_0"
+            signal = f"{instance}_{block.interrupt}"
+            _port(ports, f"In{position}", "I", signal, (instance, block.interrupt))
+        _port(ports, "dout", "O", f"{_CONCAT}_dout", (_INTC, "intr"), count)
+        _buses(concat, (), ())
+        intc = _module(modules, _INTC, AXI_INTC.vlnv)
+        _registers(intc, AXI_INTC, self.variant.address_map.range_bytes)
+        _parameters(intc, {})
+        ports = ET.SubElement(intc, "PORTS")
+        _port(ports, "intr", "I", f"{_CONCAT}_dout", (_CONCAT, "dout"), count)
+        _port(ports, "irq", "O", f"{_INTC}_irq", (_PS, "IRQ_F2P"))
+        _buses(intc, [AXI_INTC.slave], ())
+
+
+def hwh_text(variant: Variant, board: Board, *, interrupt: bool = False) -> str:
+    """The `.hwh` file of `variant` on `board`.
+
+    `interrupt` adds an AXI interrupt controller that the blocks' interrupt outputs drive; the
+    published bitstreams have none.
+
+    Raises
+    ------
+    ConfigError
+        The clock cannot be made from the board's PLL.
+    """
+    root = _Writer(variant, board, interrupt).tree()
+    ET.indent(root)
+    body = ET.tostring(root, encoding="unicode")
+    digest = hashlib.sha256(body.encode()).hexdigest()[:16]
+    banner = f"<!-- Generated by vta_pynq/hwh.py; SHA-256 of the rest starts with {digest}. -->"
+    return f'<?xml version="1.0" encoding="UTF-8" standalone="no" ?>\n{banner}\n{body}\n'
+
+
+def write_all(folder: Path) -> list[Path]:
+    """Write the file of every variant below `folder`; the paths, in order."""
+    written = []
+    for variant in variants():
+        path = folder / f"{variant.name}.hwh"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(hwh_text(variant, get_board(variant.boards[0])), encoding="utf-8")
+        written.append(path)
+    return written
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Write the `.hwh` files of all variants (below `overlays/` unless told otherwise)."""
+    parser = argparse.ArgumentParser(prog="python -m vta_pynq.hwh", description=main.__doc__)
+    parser.add_argument("--folder", type=Path, default=overlay_folder())
+    for path in write_all(parser.parse_args(arguments).folder):
+        print(path)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
