@@ -11,10 +11,13 @@ from typing import Literal
 
 from vta_pynq.errors import ConfigError
 
-__all__ = ["DEFAULT_PROFILE", "PROFILES", "HwProfile", "Semantics", "get_profile"]
+__all__ = ["DEFAULT_PROFILE", "PROFILES", "HwProfile", "Semantics", "Support", "get_profile"]
 
 Semantics = Literal["functional", "hls", "chisel"]
 """What an instruction means where implementations differ."""
+
+Support = Literal["yes", "no-op", "hang", "trap"]
+"""What an implementation does with an instruction: runs it, ignores it, never returns, stops."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -45,6 +48,45 @@ class HwProfile:
     """Least micro-op distance between a write and an ALU read as source operand."""
     uop_depth_limit: int | None
     """Micro-op buffer depth where it is less than the configuration says."""
+    insn_queue_skid: int = 0
+    """Instructions of one module held beyond `insn_queue_depth` (registers around the queue). The
+    one that the module executes or that waits for its tokens counts as held."""
+    tokens_tolerated: int | None = None
+    """Most tokens in one saturating counter with which programs were measured to work."""
+    store_reads_acc: bool = False
+    """STORE reads the accumulator (True) or the output buffer, which only ALU and GEMM write."""
+    reset_writes_out: bool = False
+    """GEMM with reset leaves another value than zero in the output buffer."""
+    pads_weights: bool = True
+    """LOAD WGT executes its padding (True) or ignores it."""
+    loads_uop_rows: bool = True
+    """LOAD UOP executes rows, stride and padding (True) or copies its first row only."""
+    empty_load_writes_pads: bool = False
+    """LOAD with `x_size` 0 writes the zeros of its padding (True) or nothing."""
+    zero_loops_wrap: bool = False
+    """A loop count of 0 or an empty micro-op range runs 2^14 times (True) or not at all."""
+    zero_rows_wrap: bool = False
+    """`y_size` 0 with a non-zero `x_size` wraps the row counter (True) or moves no row."""
+    alu_imm_reads_src: bool = False
+    """The immediate form computes from the source index (True) or from the destination."""
+    alu_src_limit: bool = False
+    """ALU source indices have the width of an input index only."""
+    alu_src_extends: bool = False
+    """`wgt_idx` of an ALU micro-op is the upper part of its source index."""
+    shift_imm_range: tuple[int, int] = (-31, 31)
+    """Immediate shift amounts that shift as the instruction set says; negative is left."""
+    shift_reg_range: tuple[int, int] = (-31, 31)
+    """The same for amounts that come from the accumulator."""
+    alu_mul: Support = "yes"
+    """ALU MUL on a build without the capability `alu_mul`."""
+    load_acc8: Support = "yes"
+    """LOAD ACC_8BIT on a build without the capability `load_acc8`."""
+    unknown_insn: Support = "trap"
+    """Opcodes, memory types and ALU operations outside the instruction set."""
+    foreign_flags: Support = "trap"
+    """Dependency flags that name a neighbour which the module does not have."""
+    batch_limit: int | None = None
+    """Largest batch with which ALU operations and accumulator loads work."""
 
 
 FUNCTIONAL = HwProfile(
@@ -59,6 +101,7 @@ FUNCTIONAL = HwProfile(
     alu_imm_distance=1,
     alu_src_distance=1,
     uop_depth_limit=None,
+    store_reads_acc=True,
 )
 
 HLS_64BIT = HwProfile(
@@ -73,6 +116,18 @@ HLS_64BIT = HwProfile(
     alu_imm_distance=3,
     alu_src_distance=3,
     uop_depth_limit=None,
+    insn_queue_skid=3,
+    reset_writes_out=True,
+    pads_weights=False,
+    loads_uop_rows=False,
+    empty_load_writes_pads=True,
+    alu_src_limit=True,
+    shift_imm_range=(-16, 15),
+    shift_reg_range=(-16, 15),
+    alu_mul="no-op",
+    load_acc8="no-op",
+    unknown_insn="no-op",
+    foreign_flags="no-op",
 )
 
 HLS_128BIT = dataclasses.replace(
@@ -93,6 +148,17 @@ CHISEL_64BIT = HwProfile(
     alu_imm_distance=2,
     alu_src_distance=2,
     uop_depth_limit=2048,
+    tokens_tolerated=256,
+    zero_loops_wrap=True,
+    zero_rows_wrap=True,
+    alu_imm_reads_src=True,
+    alu_src_extends=True,
+    shift_reg_range=(0, 31),
+    alu_mul="hang",
+    load_acc8="hang",
+    unknown_insn="hang",
+    foreign_flags="no-op",
+    batch_limit=1,
 )
 
 PROFILES = {p.name: p for p in (FUNCTIONAL, HLS_64BIT, HLS_128BIT, CHISEL_64BIT)}
