@@ -1,0 +1,34 @@
+"""Build of the C extensions; the metadata are in setup.cfg, where setuptools 59 reads them too."""
+
+from __future__ import annotations
+
+import pathlib
+import re
+import sys
+
+from setuptools import setup
+
+ROOT = pathlib.Path(__file__).resolve().parent
+_FFIBUILDER = re.compile(r"^ffibuilder\b", re.MULTILINE)
+
+
+def cffi_modules() -> list[str]:
+    """Every `vta_pynq/<room>/build_<name>.py` with an `ffibuilder`, in cffi's notation."""
+    scripts = sorted(ROOT.glob("vta_pynq/**/build_*.py"))
+    return [
+        f"{script.relative_to(ROOT).as_posix()}:ffibuilder"
+        for script in scripts
+        if _FFIBUILDER.search(script.read_text(encoding="utf-8"))
+    ]
+
+
+try:
+    import cffi  # noqa: F401
+except ImportError:
+    # Without cffi, setuptools would only warn about the keyword and install a package that
+    # lacks its extensions.
+    sys.exit("setup.py: cffi must be installed in the building interpreter; run 'pip install cffi'")
+
+# Build scripts say where their sources are relative to the root, and may import vta_pynq.
+sys.path.insert(0, str(ROOT))
+setup(cffi_modules=cffi_modules())
