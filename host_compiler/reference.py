@@ -235,7 +235,7 @@ def _accumulate(node: Accumulate, graph: Graph, arrays: Mapping[str, Array]) -> 
             z = arrays[stage.value].astype(np.int64) - stage.zero_point
             acc = ((acc - stage.acc_zero_point) << stage.shift) + stage.coefficient * z
         _check_32_bits(acc, node)
-    return acc.astype(np.int8)
+    return acc.astype(np.int8 if node.stages else np.int32)
 
 
 # ---- moves -------------------------------------------------------------------------------------

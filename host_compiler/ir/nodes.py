@@ -69,10 +69,11 @@ class Node:
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Accumulate(Node):
-    """Base of what ends in accumulators: a sum, then `stages`, then a store as int8.
+    """Base of what ends in accumulators: a sum, then `stages`, then a store.
 
     `inputs[0]` (and more, for WeightedSum) feed the sum; each AddTerm's value follows in the
-    order of the stages. The last stage that changes the scale is a Requant.
+    order of the stages. With a Requant among the stages the result is int8; without any stage
+    it is the sums themselves, int32.
     """
 
     stages: tuple[Stage, ...] = dataclasses.field(default=(), kw_only=True)
@@ -94,9 +95,9 @@ class Accumulate(Node):
                 shape = shape[:2] + _window_shape(shape, stage)
             elif stage.multiplier.shape not in ((), (shape[1],)):
                 self._refuse(f"multiplier must have shape () or ({shape[1]},)")
-        if not any(isinstance(stage, Requant) for stage in self.stages):
+        if self.stages and not any(isinstance(stage, Requant) for stage in self.stages):
             self._refuse("stages must hold a Requant")
-        self._expect(graph.values[self.outputs[0]], shape)
+        self._expect(graph.values[self.outputs[0]], shape, "int8" if self.stages else "int32")
 
 
 def _window_shape(shape: tuple[int, ...], window: PoolStage | MaxPool | SumPool) -> tuple[int, int]:
@@ -140,7 +141,7 @@ class Conv(Accumulate):
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class ConvTranspose(Accumulate):
-    """The transposed convolution; `weight` is (in channels, out channels / group, height, width)."""
+    """The transposed convolution; `weight` is (in channels, out channels / group, h, w)."""
 
     weight: npt.NDArray[Any] = dataclasses.field(kw_only=True)
     bias: npt.NDArray[np.int32] | None = dataclasses.field(default=None, kw_only=True)

@@ -74,8 +74,8 @@ def make_layer(
     refs
         Where each of the node's inputs lies.
     outputs
-        Where the result goes: one tensor, or four byte planes of the accumulators, in which
-        case the node's Requant is left out (something else rescales).
+        Where the result goes: one tensor, or the byte planes of the accumulators where the node
+        has no stages.
     block
         Channels of a block.
 
@@ -85,10 +85,9 @@ def make_layer(
         A stage cannot be computed exactly with shifts and int8 weights.
     """
     source = refs[node.inputs[0]]
-    raw = len(outputs) > 1
     if isinstance(node, Accumulate):
         shape = node.sum_shape(graph)
-        steps = _sum_steps(node, graph, refs, block, raw)
+        steps = _sum_steps(node, refs, block)
     else:
         shape = graph.values[node.outputs[0]].shape
         if isinstance(node, MaxPool):
@@ -98,17 +97,11 @@ def make_layer(
     return Layer(node.name, (n, c, h, w), tuple(steps), tuple(outputs))
 
 
-def _sum_steps(
-    node: Accumulate, graph: Graph, refs: Mapping[str, TensorRef], block: int, raw: bool
-) -> list[LayerStep]:
+def _sum_steps(node: Accumulate, refs: Mapping[str, TensorRef], block: int) -> list[LayerStep]:
     source = refs[node.inputs[0]]
     stages = list(node.stages)
-    if raw:
-        if len(stages) != 1:
-            raise NotExact("only a lone rescale can move to the processor")
-        stages = []
     if isinstance(node, SumPool):
-        return _pool_steps(node, graph, source, block, stages)
+        return _pool_steps(node, source, block, stages)
     lead: list[LayerStep] = []
     if isinstance(node, WeightedSum):
         terms = zip(node.inputs, node.coefficients, node.zero_points, strict=False)
@@ -133,7 +126,7 @@ def _sum_steps(
 
 
 def _pool_steps(
-    node: SumPool, graph: Graph, source: TensorRef, block: int, stages: list[Stage]
+    node: SumPool, source: TensorRef, block: int, stages: list[Stage]
 ) -> list[LayerStep]:
     taps = window_taps(node.kernel, node.pads, node.dilations, one_tile=True)
     factor, offset, tail = 1, 0, stages

@@ -163,21 +163,27 @@ def test_moves_equal_reference():
 
 
 def test_raw_planes_hold_whole_accumulators():
-    weight = weights(20, 20, 3, 3)
+    node = Conv("conv", ("x",), ("y",), weight=weights(20, 20, 3, 3))
+    x_shape, y_shape = (1, 20, 5, 5), (1, 20, 3, 3)
+    graph = Graph(
+        "raw", [Value("x", x_shape, "int8"), Value("y", y_shape, "int32")], [node], ["x"], ["y"]
+    )
+    graph.verify()
+    x = np.random.default_rng(1).integers(-128, 128, x_shape).astype(np.int8)
+    planes = [ref_of(f"y{i}", y_shape, 16) for i in range(4)]
+    layer = make_layer(node, graph, {"x": ref_of("x", x_shape, 16)}, planes, 16)
+    parts = run_layer(layer, {"x": x}, 16)
+    sums = sum(p.view(np.uint8).astype(np.uint32) << 8 * i for i, p in enumerate(parts))
+    np.testing.assert_array_equal(sums.view(np.int32), run(graph, {"x": x})["y"])
+
+
+def test_scale_that_is_no_power_of_two_is_not_exact():
     stage = Requant(np.array(0.001234))
-    node = Conv("conv", ("x",), ("y",), weight=weight, stages=(stage,))
-    shapes = {"x": (1, 20, 5, 5)}
-    graph = graph_of(node, shapes, (1, 20, 3, 3))
-    x = np.random.default_rng(1).integers(-128, 128, shapes["x"]).astype(np.int8)
-    refs = {"x": ref_of("x", shapes["x"], 16)}
-    planes = [ref_of(f"y{i}", (1, 20, 3, 3), 16) for i in range(4)]
-    parts = run_layer(make_layer(node, graph, refs, planes, 16), {"x": x}, 16)
-    sums = sum(p.view(np.uint8).astype(np.int64) << 8 * i for i, p in enumerate(parts))
-    sums = sums.astype(np.uint32).view(np.int32)
-    raw = np.rint(sums * 0.001234).clip(-128, 127)
-    np.testing.assert_array_equal(raw, run(graph, {"x": x})["y"])
+    node = Conv("conv", ("x",), ("y",), weight=weights(20, 20, 3, 3), stages=(stage,))
+    graph = graph_of(node, {"x": (1, 20, 5, 5)}, (1, 20, 3, 3))
+    refs = {"x": ref_of("x", (1, 20, 5, 5), 16)}
     with pytest.raises(NotExact, match="a scale that is not a power of two"):
-        make_layer(node, graph, refs, planes[:1], 16)
+        make_layer(node, graph, refs, [ref_of("y", (1, 20, 3, 3), 16)], 16)
 
 
 def test_exact_factor_holds_over_the_whole_range():
