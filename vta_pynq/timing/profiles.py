@@ -10,6 +10,12 @@ import dataclasses
 from typing import Literal
 
 from vta_pynq.errors import ConfigError
+from vta_pynq.timing.parameters import (
+    CHISEL_64BIT_TIMING,
+    HLS_64BIT_TIMING,
+    HLS_128BIT_TIMING,
+    Timing,
+)
 
 __all__ = ["DEFAULT_PROFILE", "PROFILES", "HwProfile", "Semantics", "Support", "get_profile"]
 
@@ -85,8 +91,13 @@ class HwProfile:
     """Opcodes, memory types and ALU operations outside the instruction set."""
     foreign_flags: Support = "trap"
     """Dependency flags that name a neighbour which the module does not have."""
+    null_page_bytes: int = 4096
+    """DRAM from address 0 on that no buffer may use: the functional model traps there, and no
+    allocator hands it out."""
     batch_limit: int | None = None
     """Largest batch with which ALU operations and accumulator loads work."""
+    timing: Timing | None = None
+    """Parameters of the cycle model; None where the profile has no notion of time."""
 
 
 FUNCTIONAL = HwProfile(
@@ -128,12 +139,14 @@ HLS_64BIT = HwProfile(
     load_acc8="no-op",
     unknown_insn="no-op",
     foreign_flags="no-op",
+    timing=HLS_64BIT_TIMING,
 )
 
 HLS_128BIT = dataclasses.replace(
     HLS_64BIT,
     name="hls-128bit",
     doc="The HLS design with a 128-bit memory port (ZCU104 settings), measured on its RTL.",
+    timing=HLS_128BIT_TIMING,
 )
 
 CHISEL_64BIT = HwProfile(
@@ -159,6 +172,7 @@ CHISEL_64BIT = HwProfile(
     unknown_insn="hang",
     foreign_flags="no-op",
     batch_limit=1,
+    timing=CHISEL_64BIT_TIMING,
 )
 
 PROFILES = {p.name: p for p in (FUNCTIONAL, HLS_64BIT, HLS_128BIT, CHISEL_64BIT)}

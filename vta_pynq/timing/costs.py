@@ -1,0 +1,352 @@
+"""What one instruction takes when nothing else runs, for many instructions at once.
+
+The formulas are those of docs/isa.md, "Timing", with the terms that `Timing` names; element and
+bus widths scale them to any configuration.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+from vta_pynq.config import Capability, HwConfig
+from vta_pynq.errors import SimError
+from vta_pynq.isa.table import LOOP_BITS, AluOp, MemType, Opcode, elem_bytes
+from vta_pynq.timing.parameters import Client, LoopTiming, MoveTiming, Timing
+from vta_pynq.timing.profiles import HwProfile, get_profile
+
+__all__ = ["InstructionCosts", "instruction_costs", "instruction_cycles", "timing_of"]
+
+Cycles: TypeAlias = npt.NDArray[np.int64]
+
+_ROW_COUNTER_RANGE = 1 << 16  # y_size is 16 bits wide
+_CLIENT_OF_MEMORY: dict[MemType, Client] = {
+    MemType.UOP: "uop",
+    MemType.WGT: "wgt",
+    MemType.INP: "inp",
+    MemType.ACC: "acc",
+    MemType.ACC_8BIT: "acc",
+}
+_LOADABLE = [int(memory) for memory in _CLIENT_OF_MEMORY]
+
+
+@dataclasses.dataclass(frozen=True)
+class InstructionCosts:
+    """Costs of n instructions, each array of shape (n,), int64.
+
+    `cycles` is start to end without contention; `first_beat` is start to the first beat on the
+    memory port and `beats` how many cycles the port is held; `port` indexes `Timing.ports`, -1
+    where memory is not used. `bytes_moved` counts payload; `memory` is the memory type, -1
+    where nothing moves.
+    """
+
+    cycles: Cycles
+    first_beat: Cycles
+    beats: Cycles
+    port: Cycles
+    bytes_moved: Cycles
+    memory: Cycles
+
+    @classmethod
+    def empty(cls, count: int) -> InstructionCosts:
+        """All zero, on no port."""
+        zeros = [np.zeros(count, np.int64) for _ in dataclasses.fields(cls)]
+        costs = cls(*zeros)
+        costs.port[:] = costs.memory[:] = -1
+        return costs
+
+
+def timing_of(profile: HwProfile | str) -> tuple[HwProfile, Timing]:
+    """A profile and its cycle parameters.
+
+    Raises
+    ------
+    ConfigError
+        There is no profile of that name.
+    SimError
+        The profile has no notion of time.
+    """
+    if not isinstance(profile, HwProfile):
+        profile = get_profile(profile)
+    if profile.timing is None:
+        raise SimError(
+            f"cycle model: profile must have cycle parameters, not '{profile.name}'; "
+            "use hls-64bit, hls-128bit or chisel-64bit"
+        )
+    return profile, profile.timing
+
+
+def instruction_cycles(
+    records: npt.NDArray[np.void],
+    profile: HwProfile | str,
+    config: HwConfig,
+    memory_latency_cycles: int | None = None,
+) -> Cycles:
+    """Cycles that each instruction takes from start to end when it waits for nothing.
+
+    Parameters
+    ----------
+    records
+        Array of `vta_pynq.isa.INSN_DTYPE`, shape (n,).
+    profile
+        Profile or its name.
+    config
+        The configuration that gives the element sizes.
+    memory_latency_cycles
+        L of the formulas; None takes the profile's.
+
+    Returns
+    -------
+    cycles
+        Array of int64, shape (n,).
+
+    Raises
+    ------
+    SimError
+        The profile has no notion of time, or an instruction would hang that design.
+    """
+    return instruction_costs(records, profile, config, memory_latency_cycles).cycles
+
+
+def instruction_costs(
+    records: npt.NDArray[np.void],
+    profile: HwProfile | str,
+    config: HwConfig,
+    memory_latency_cycles: int | None = None,
+) -> InstructionCosts:
+    """`instruction_cycles` with what the event engine needs to know about memory."""
+    profile, timing = timing_of(profile)
+    latency = timing.memory_latency if memory_latency_cycles is None else memory_latency_cycles
+    if isinstance(latency, bool) or not isinstance(latency, int) or not 0 <= latency <= 1 << 20:
+        raise SimError(f"cycle model: memory latency must be in 0..{1 << 20} cycles, not {latency!r}")
+    _refuse_hangs(records, profile, config)
+    costs = InstructionCosts.empty(len(records))
+    opcode = records["opcode"]
+    known = np.isin(opcode, [int(o) for o in Opcode])
+    costs.cycles[~known] = timing.ignored
+    costs.cycles[opcode == Opcode.FINISH] = timing.finish
+    _loop_costs(costs, records, profile, timing, config)
+    _move_costs(costs, records, profile, timing, config, latency)
+    return costs
+
+
+def _refuse_hangs(records: npt.NDArray[np.void], profile: HwProfile, config: HwConfig) -> None:
+    opcode, memory, operation = records["opcode"], records["memory_type"], records["alu_opcode"]
+    is_alu, is_load = opcode == Opcode.ALU, opcode == Opcode.LOAD
+    can = config.capabilities
+    rules = [
+        ("opcode", opcode, ~np.isin(opcode, [int(o) for o in Opcode]), profile.unknown_insn),
+        ("memory type", memory, is_load & ~np.isin(memory, _LOADABLE), profile.unknown_insn),
+        ("ALU operation", operation, is_alu & (operation > max(AluOp)), profile.unknown_insn),
+    ]
+    if Capability.LOAD_ACC8 not in can:
+        bad = is_load & (memory == MemType.ACC_8BIT)
+        rules.append(("memory type", memory, bad, profile.load_acc8))
+    if Capability.ALU_MUL not in can:
+        bad = is_alu & (operation == AluOp.MUL)
+        rules.append(("ALU operation", operation, bad, profile.alu_mul))
+    for what, values, bad, support in rules:
+        if support in ("hang", "trap") and bad.any():
+            row = int(np.argmax(bad))
+            raise SimError(
+                f"cycle model, insn {row}: {what} must be one that {profile.name} knows, "
+                f"not {int(values[row])}; it would hang there"
+            )
+
+
+def _iterations(records: npt.NDArray[np.void], profile: HwProfile, config: HwConfig) -> Cycles:
+    outer = records["iter_out"].astype(np.int64)
+    inner = records["iter_in"].astype(np.int64)
+    uops = records["uop_end"].astype(np.int64) - records["uop_bgn"]
+    if profile.zero_loops_wrap:  # counters compare for equality, so 0 is their whole range
+        uop_range = 2 * config.uop_depth
+        outer = np.where(outer == 0, 1 << LOOP_BITS, outer)
+        inner = np.where(inner == 0, 1 << LOOP_BITS, inner)
+        uops = (uops - 1) % uop_range + 1
+    return outer * inner * np.maximum(uops, 0)
+
+
+def _loop_costs(
+    costs: InstructionCosts,
+    records: npt.NDArray[np.void],
+    profile: HwProfile,
+    timing: Timing,
+    config: HwConfig,
+) -> None:
+    is_alu = records["opcode"] == Opcode.ALU
+    by_opcode = dict(timing.alu_by_opcode)
+    own = np.isin(records["alu_opcode"], list(by_opcode))
+    immediate = records["use_imm"] != 0
+    groups: list[tuple[npt.NDArray[np.bool_], LoopTiming]] = [
+        (records["opcode"] == Opcode.GEMM, timing.gemm),
+        (is_alu & immediate & ~own, timing.alu_imm),
+        (is_alu & ~immediate & ~own, timing.alu_reg),
+    ]
+    groups += [(is_alu & (records["alu_opcode"] == o), loop) for o, loop in by_opcode.items()]
+    for chosen, loop in groups:
+        rows = np.flatnonzero(chosen)
+        n = _iterations(records[rows], profile, config)
+        costs.cycles[rows] = np.where(
+            n == 0, loop.fixed - loop.entry, loop.interval * n + loop.fixed
+        )
+
+
+def _move_costs(
+    costs: InstructionCosts,
+    records: npt.NDArray[np.void],
+    profile: HwProfile,
+    timing: Timing,
+    config: HwConfig,
+    latency: int,
+) -> None:
+    opcode, memory_type = records["opcode"], records["memory_type"]
+    is_load = opcode == Opcode.LOAD
+    stores = np.flatnonzero(opcode == Opcode.STORE)
+    _fill_moves(costs, records, stores, MemType.OUT, profile, timing, config, latency)
+    for memory in _CLIENT_OF_MEMORY:
+        rows = np.flatnonzero(is_load & (memory_type == memory))
+        has_acc8 = Capability.LOAD_ACC8 in config.capabilities or profile.load_acc8 == "yes"
+        if memory is MemType.ACC_8BIT and not has_acc8:
+            costs.cycles[rows] = timing.ignored
+        else:
+            _fill_moves(costs, records, rows, memory, profile, timing, config, latency)
+    costs.cycles[is_load & ~np.isin(memory_type, _LOADABLE)] = timing.ignored
+
+
+def _fill_moves(
+    costs: InstructionCosts,
+    records: npt.NDArray[np.void],
+    rows: npt.NDArray[np.intp],
+    memory: MemType,
+    profile: HwProfile,
+    timing: Timing,
+    config: HwConfig,
+    latency: int,
+) -> None:
+    if not rows.size:
+        return
+    client: Client = "out" if memory is MemType.OUT else _CLIENT_OF_MEMORY[memory]
+    move: MoveTiming = getattr(timing, client)
+    if memory is MemType.ACC_8BIT and timing.acc8 is not None:
+        move = timing.acc8
+    port = timing.port_of(client)
+    element = elem_bytes(config, memory)
+    shape = _MoveShape.of(records[rows], memory, profile, element)
+    beats = shape.beats(move, port.bus_bytes) * port.cycles_per_beat
+    transfer = beats * move.beat_interval + shape.elements * move.elem_extra
+    units = {
+        "row": shape.data_rows,
+        "once": np.minimum(shape.data_rows, 1),
+        "burst": shape.units_touched(timing.burst_bytes) if move.latency == "burst" else 0,
+    }[move.latency]
+    cycles = move.fixed + units * (latency + move.unit) + transfer
+    cycles += np.maximum(shape.data_rows - 1, 0) * move.next_row
+    if move.empty_row is not None:
+        cycles += shape.empty_rows * move.empty_row
+    if move.padding == "serial":
+        cycles += shape.padded
+    else:
+        cycles += shape.walker_extra(latency + move.request)
+    if move.empty_row is None:
+        cycles = np.where(shape.x == 0, move.fixed if move.nop is None else move.nop, cycles)
+    costs.cycles[rows] = cycles
+    costs.first_beat[rows] = move.request + latency
+    if move.padding == "walker":
+        costs.first_beat[rows] += shape.pad_top
+    costs.beats[rows] = beats
+    costs.port[rows] = np.where(beats > 0, timing.ports.index(port), -1)
+    costs.bytes_moved[rows] = shape.elements * element
+    costs.memory[rows] = memory
+
+
+@dataclasses.dataclass(frozen=True)
+class _MoveShape:
+    """What LOADs or STOREs of one memory type really do in a design; arrays of int64."""
+
+    element: int
+    start: Cycles
+    stride: Cycles
+    x: Cycles
+    y: Cycles
+    pad_top: Cycles
+    pad_bottom: Cycles
+    pad_sides: Cycles
+
+    @classmethod
+    def of(
+        cls, records: npt.NDArray[np.void], memory: MemType, profile: HwProfile, element: int
+    ) -> _MoveShape:
+        def wide(name: str) -> Cycles:
+            return records[name].astype(np.int64)
+
+        x, y = wide("x_size"), wide("y_size")
+        top, bottom = wide("y_pad_0"), wide("y_pad_1")
+        sides = wide("x_pad_0") + wide("x_pad_1")
+        first_row_only = memory is MemType.UOP and not profile.loads_uop_rows
+        if first_row_only:
+            y = np.minimum(x, 1)
+        elif profile.zero_rows_wrap:
+            y = np.where((y == 0) & (x > 0), _ROW_COUNTER_RANGE, y)
+        ignores_pads = first_row_only or memory is MemType.OUT
+        if ignores_pads or (memory is MemType.WGT and not profile.pads_weights):
+            top, bottom, sides = top * 0, bottom * 0, sides * 0
+        start = wide("dram_base") * element
+        return cls(element, start, wide("x_stride") * element, x, y, top, bottom, sides)
+
+    @property
+    def elements(self) -> Cycles:
+        return self.x * self.y
+
+    @property
+    def data_rows(self) -> Cycles:
+        return np.where(self.x > 0, self.y, 0)
+
+    @property
+    def empty_rows(self) -> Cycles:
+        return np.where(self.x > 0, 0, self.y)
+
+    @property
+    def padded(self) -> Cycles:
+        width = self.x + self.pad_sides
+        return width * (self.pad_top + self.pad_bottom) + self.y * self.pad_sides
+
+    def beats(self, move: MoveTiming, bus_bytes: int) -> Cycles:
+        """Bus beats of the payload."""
+        if move.packed and self.element < bus_bytes:
+            return self.units_touched(bus_bytes)
+        return self.elements * -(-self.element // bus_bytes)
+
+    def units_touched(self, unit_bytes: int) -> Cycles:
+        """Aligned units of DRAM that the rows touch, summed over rows; `unit_bytes` is 2^k.
+
+        Row starts modulo the unit repeat, so one period of rows stands for all.
+        """
+        period = max(unit_bytes // self.element, 1)
+        total = np.zeros(len(self.x), np.int64)
+        rows = self.data_rows
+        for k in range(min(period, int(rows.max(initial=0)))):
+            offset = (self.start + k * self.stride) % unit_bytes
+            touched = (offset + self.x * self.element - 1) // unit_bytes + 1
+            total += touched * np.maximum((rows - k + period - 1) // period, 0)
+        return total
+
+    def walker_extra(self, idle: int) -> Cycles:
+        """Cycles that padding adds where a second unit writes it (Chisel).
+
+        The read command waits a cycle for each row above. From the start until data arrives,
+        `idle` cycles and those, a zero can be written each cycle; while data arrives, none. The
+        unit goes over the rows without side padding, one a cycle, only on its way to the bottom.
+        """
+        width = self.x + self.pad_sides
+        before = idle + self.pad_top
+        top, bottom = width * self.pad_top, width * self.pad_bottom
+        early = top + np.where(bottom > 0, self.y, 0)
+        late = np.where(
+            top >= before, early - before + bottom, np.maximum(early + bottom - before, 0)
+        )
+        late = np.where((top < before) & (early > before), bottom, late)
+        padded = np.where(self.pad_sides > 0, np.maximum(self.padded - before, 0), late)
+        return self.pad_top + np.where(self.padded > 0, padded, 0)

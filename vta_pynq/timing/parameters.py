@@ -1,0 +1,221 @@
+"""The cycle model's parameters: one value per hardware fact, and the sets of the known designs.
+
+All values are cycles of the accelerator's clock unless their name says otherwise. Source of the
+values: docs/isa.md, "Timing", measured on RTL, and docs/timing.md, which derives the rest from
+the conformance cases. `L` is the memory latency: read address handshake to first data beat, and
+last data beat of a write to its response.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Literal
+
+__all__ = [
+    "CHISEL_64BIT_TIMING",
+    "Client",
+    "FetchTiming",
+    "HLS_128BIT_TIMING",
+    "HLS_64BIT_TIMING",
+    "LoopTiming",
+    "MemoryPort",
+    "MoveTiming",
+    "Timing",
+]
+
+Client = Literal["fetch", "uop", "wgt", "inp", "acc", "out"]
+"""Who uses memory: instruction fetch, the four kinds of LOAD, STORE."""
+
+Latency = Literal["row", "burst", "once"]
+"""How often a move pays L: for each row, for each bus burst, or once because it runs ahead."""
+
+Padding = Literal["serial", "walker"]
+"""Zeros take a cycle each (serial), or a second unit writes them in cycles without data."""
+
+
+@dataclasses.dataclass(frozen=True)
+class LoopTiming:
+    """GEMM or ALU over N micro-ops: `interval * N + fixed`.
+
+    `entry` is the part of `fixed` that a loop without iterations does not take.
+    """
+
+    fixed: int
+    interval: int = 1
+    """Initiation interval: cycles between two micro-ops."""
+    entry: int = 0
+
+
+@dataclasses.dataclass(frozen=True)
+class MoveTiming:
+    """LOAD or STORE of y rows of x elements.
+
+    `fixed + units * (L + unit) + (y - 1) * next_row + transfer + padding`, where `units` is y,
+    the number of bursts or 1 as `latency` says. An element takes `beat_interval` cycles for each
+    bus beat, at least one, and `elem_extra`; packed elements share beats.
+    """
+
+    fixed: int
+    """Once for each instruction."""
+    unit: int
+    """On top of L, as often as L is paid."""
+    latency: Latency = "row"
+    next_row: int = 0
+    """For each row after the first, where rows overlap."""
+    beat_interval: int = 1
+    elem_extra: int = 0
+    """For each element beyond its beats, such as the SRAM read before them."""
+    packed: bool = False
+    """Elements narrower than the bus arrive several in a beat."""
+    padding: Padding = "serial"
+    nop: int | None = None
+    """An instruction that moves nothing; None: `fixed`."""
+    empty_row: int | None = None
+    """A row with `x_size` 0; None: an instruction with `x_size` 0 has no rows and no padding."""
+    request: int = 0
+    """Start to the address handshake, for the arbitration of shared ports."""
+
+
+@dataclasses.dataclass(frozen=True)
+class FetchTiming:
+    """Instruction fetch.
+
+    Streamed (`chunk` 0): instruction i enters its queue at `first + L + i * interval` at the
+    earliest. In chunks: the first of n instructions enters `first + L + n * beats` after launch
+    or after the last one of the chunk before, where `beats` are the bus beats of an instruction.
+    """
+
+    first: int
+    interval: int = 1
+    chunk: int = 0
+    """Instructions that are read before any of them is handed out; 0: no such step."""
+    request: int = 0
+    """Launch, or last hand-out, to the address handshake of a chunk."""
+
+
+@dataclasses.dataclass(frozen=True)
+class MemoryPort:
+    """One memory port, its width, and the clients that share it.
+
+    Transfers of a shared port are first-come first-served, fetch first among equals; each holds
+    the port for its beats. Latencies overlap. Ports with clients of one module never contend,
+    because a module executes one instruction at a time.
+    """
+
+    bus_bytes: int
+    clients: tuple[Client, ...]
+    cycles_per_beat: int = 1
+    """Greater than 1 where memory is slower than the bus."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Timing:
+    """Cycle parameters of one implementation."""
+
+    source: str
+    """Where the values come from."""
+    fetch: FetchTiming
+    uop: MoveTiming
+    wgt: MoveTiming
+    inp: MoveTiming
+    acc: MoveTiming
+    out: MoveTiming
+    gemm: LoopTiming
+    alu_imm: LoopTiming
+    alu_reg: LoopTiming
+    ports: tuple[MemoryPort, ...]
+    finish: int
+    """FINISH in its module."""
+    done_visible: int
+    """Start of FINISH to the done flag as the program that waits for it sees it."""
+    poll_interval: int = 1
+    """Cycles between two looks at the done flag; counts are multiples of it."""
+    ignored: int = 0
+    """An instruction that the design knows too little of to execute."""
+    token_latency: int = 0
+    """End of the pushing instruction to the first cycle in which the token can be popped."""
+    acc8: MoveTiming | None = None
+    """LOAD ACC_8BIT where the design has it."""
+    alu_by_opcode: tuple[tuple[int, LoopTiming], ...] = ()
+    """ALU operations with their own loop, such as fused ones; the others by operand kind."""
+    memory_latency: int = 32
+    """L unless the caller says otherwise."""
+    burst_bytes: int = 2048
+    """Longest burst; bursts end at multiples of it. Matters where `latency` is `burst`."""
+
+    def port_of(self, client: Client) -> MemoryPort:
+        """The port that a client uses."""
+        return next(port for port in self.ports if client in port.clients)
+
+
+def _own_ports(bus_bytes: int) -> tuple[MemoryPort, ...]:
+    """A port for each client: the published HLS design has separate AXI masters."""
+    clients: tuple[Client, ...] = ("fetch", "uop", "wgt", "inp", "acc", "out")
+    return tuple(MemoryPort(bus_bytes, (client,)) for client in clients)
+
+
+# A row without data skips the bus access but not the loop around it. 13 and 14 both agree with
+# isa_load_x0_with_pad and isa_store_2d, which are recorded to three cycles.
+_HLS_EMPTY_ROW = 14
+
+HLS_128BIT_TIMING = Timing(
+    source="docs/isa.md, Timing: HLS RTL, 128-bit AXI, L = 1, 10, 40",
+    fetch=FetchTiming(first=12),
+    uop=MoveTiming(fixed=15, unit=5, latency="once", request=15),
+    wgt=MoveTiming(fixed=5, unit=15, beat_interval=2, empty_row=_HLS_EMPTY_ROW, request=5),
+    inp=MoveTiming(fixed=9, unit=19, empty_row=_HLS_EMPTY_ROW, request=9),
+    acc=MoveTiming(fixed=13, unit=21, empty_row=_HLS_EMPTY_ROW, request=13),
+    out=MoveTiming(fixed=3, unit=14, empty_row=_HLS_EMPTY_ROW, request=3),
+    gemm=LoopTiming(fixed=26, entry=7),
+    alu_imm=LoopTiming(fixed=24, interval=2, entry=7),
+    alu_reg=LoopTiming(fixed=24, interval=2, entry=7),
+    ports=_own_ports(16),
+    finish=15,
+    done_visible=9,
+    poll_interval=3,
+    ignored=9,
+    token_latency=1,
+)
+
+# Derived, not measured, and agreed with published times as it stands (docs/isa.md, "The PYNQ
+# build"): the terms of the 128-bit build at half the bus width, FINISH seen at its end, and no
+# further terms.
+HLS_64BIT_TIMING = dataclasses.replace(
+    HLS_128BIT_TIMING,
+    source="docs/isa.md, The PYNQ build: derived from the 128-bit RTL, checked on published times",
+    ports=_own_ports(8),
+    done_visible=15,
+    poll_interval=1,
+    token_latency=0,
+)
+
+
+def _chisel_load(unit: int = 3, next_row: int = 0, packed: bool = False) -> MoveTiming:
+    return MoveTiming(
+        fixed=2,
+        unit=unit,
+        latency="once",
+        next_row=next_row,
+        packed=packed,
+        padding="walker",
+        request=2,
+    )
+
+
+CHISEL_64BIT_TIMING = Timing(
+    source="docs/isa.md, Timing: Chisel RTL, 64-bit AXI, L = 1, 10, 40",
+    fetch=FetchTiming(first=4, chunk=128, request=2),
+    uop=_chisel_load(unit=2, next_row=1, packed=True),
+    wgt=_chisel_load(),
+    inp=_chisel_load(),
+    acc=_chisel_load(),
+    # Each burst waits for its response; each element is read from SRAM before its beats, the
+    # first of a burst while the address is sent.
+    out=MoveTiming(fixed=1, unit=2, latency="burst", elem_extra=1, nop=2, request=2),
+    gemm=LoopTiming(fixed=7),
+    alu_imm=LoopTiming(fixed=7),
+    alu_reg=LoopTiming(fixed=7, interval=2),
+    ports=(MemoryPort(8, ("fetch", "uop", "wgt", "inp", "acc")), MemoryPort(8, ("out",))),
+    finish=2,
+    done_visible=1,
+)

@@ -1,0 +1,239 @@
+"""What the cycle model reports: totals, modules, labels, single instructions."""
+
+from __future__ import annotations
+
+import dataclasses
+import enum
+from collections.abc import Iterable, Mapping
+from typing import Any, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from vta_pynq.isa.table import TOKENS, MemType, Module, Opcode
+from vta_pynq.timing.costs import InstructionCosts
+from vta_pynq.timing.parameters import Timing
+
+__all__ = ["DETAIL_DTYPE", "CycleReport", "LabelCycles", "ModuleCycles", "StallReason"]
+
+
+class StallReason(enum.IntEnum):
+    """What a module waits for before or while it executes an instruction."""
+
+    NONE = 0
+    FETCH = 1
+    """The instruction has not been fetched."""
+    L2G = 2
+    """Compute waits for a token from load: data ready."""
+    G2L = 3
+    """Load waits for a token from compute: buffer free."""
+    G2S = 4
+    """Store waits for a token from compute: result ready."""
+    S2G = 5
+    """Compute waits for a token from store: result drained."""
+    PORT = 6
+    """Another client holds the memory port."""
+    PUSH = 7
+    """The counter of a token that the instruction pushes is full."""
+
+
+DETAIL_DTYPE = np.dtype(
+    [
+        ("module", "u1"),
+        ("reason", "u1"),
+        ("issue", "<i8"),
+        ("start", "<i8"),
+        ("end", "<i8"),
+        ("busy", "<i8"),
+        ("stall", "<i8"),
+        ("fetch_stall", "<i8"),
+        ("token_stall", "<i8"),
+        ("token_reason", "u1"),
+        ("port_stall", "<i8"),
+        ("push_stall", "<i8"),
+    ]
+)
+"""Times of one instruction, in cycles from launch.
+
+`module` is a `Module`. `issue` is when it entered its queue, `start` when it had its tokens,
+`end` when it pushed. `stall` is the sum of the four kinds, `reason` the `StallReason` of the
+largest; `token_reason` is that of the token which came last. A module's `busy` and `stall` add
+up to the `end` of its last instruction.
+"""
+
+_FIRST_TOKEN = StallReason.L2G
+_MODULES = (Module.LOAD, Module.COMPUTE, Module.STORE)
+
+
+class Label(Protocol):
+    """A name for a range of instructions; `vta_pynq.stream.StreamLabel` is one."""
+
+    @property
+    def begin(self) -> int:
+        """First instruction."""
+
+    @property
+    def end(self) -> int:
+        """One past the last."""
+
+    @property
+    def name(self) -> str:
+        """Such as a layer's."""
+
+
+@dataclasses.dataclass(frozen=True)
+class ModuleCycles:
+    """Where a module's cycles went; they add up to `idle + busy + sum(stalls.values())`."""
+
+    instructions: int
+    busy: int
+    stalls: Mapping[StallReason, int]
+    idle: int
+    """From its last instruction to `CycleReport.total_cycles`."""
+
+
+@dataclasses.dataclass(frozen=True)
+class LabelCycles:
+    """One label's share of a run.
+
+    `cycles` is by how much the run got longer with these instructions after all earlier ones, so
+    that the shares of labels which cover the stream in order add up to the whole. `begin` and
+    `end` are the first start and the last end; those of neighbours overlap.
+    """
+
+    name: str
+    begin: int
+    end: int
+    cycles: int
+    busy: Mapping[Module, int]
+    stalls: Mapping[Module, Mapping[StallReason, int]]
+
+
+@dataclasses.dataclass(frozen=True)
+class CycleReport:
+    """Result of `simulate`. All times in cycles from launch.
+
+    `total_cycles` is launch until the program that waits sees the done flag of the first FINISH,
+    as the recorded RTL counts are, or the last end where there is no FINISH. `end_cycles` is the
+    last end. `bytes_moved` is payload by memory type, without padding and instructions;
+    `port_cycles` gives for each shared port of the profile the cycles in which data moved;
+    `lost_tokens` counts pushes that a saturated counter dropped, by token name. `detail` is an
+    array of `DETAIL_DTYPE`, shape (n,), or None where it was not asked for.
+    """
+
+    profile: str
+    instructions: int
+    total_cycles: int
+    end_cycles: int
+    modules: Mapping[Module, ModuleCycles]
+    bytes_moved: Mapping[MemType, int]
+    port_cycles: tuple[int, ...]
+    lost_tokens: Mapping[str, int]
+    detail: npt.NDArray[np.void] | None
+    _rows: npt.NDArray[np.void] = dataclasses.field(repr=False)
+
+    @classmethod
+    def of(
+        cls,
+        records: npt.NDArray[np.void],
+        engine_module: npt.NDArray[np.uint8],
+        costs: InstructionCosts,
+        times: npt.NDArray[np.void],
+        result: Mapping[str, Any],
+        profile: str,
+        timing: Timing,
+        detail: bool,
+    ) -> CycleReport:
+        """Put together what `simulate` found."""
+        rows = _detail_rows(engine_module, times)
+        end = int(times["end"].max(initial=0))
+        finishes = records["opcode"] == Opcode.FINISH
+        total = end
+        if finishes.any():
+            seen = int(times["start"][np.argmax(finishes)]) + timing.done_visible
+            total = -(-seen // timing.poll_interval) * timing.poll_interval
+        moved = np.bincount(
+            np.maximum(costs.memory, 0), weights=costs.bytes_moved, minlength=len(MemType)
+        )
+        return cls(
+            profile=profile,
+            instructions=len(records),
+            total_cycles=total,
+            end_cycles=end,
+            modules={m: _module_cycles(rows, m, total) for m in _MODULES},
+            bytes_moved={m: int(moved[m]) for m in MemType},
+            port_cycles=tuple(result["port_cycles"][: len(timing.ports)]),
+            lost_tokens={t.name: n for t, n in zip(TOKENS, result["lost"])},
+            detail=rows if detail else None,
+            _rows=rows,
+        )
+
+    def by_label(self, labels: Iterable[Label]) -> list[LabelCycles]:
+        """Share of each label, such as a layer, in the order given."""
+        latest = np.concatenate([[0], np.maximum.accumulate(self._rows["end"])])
+        shares = []
+        for label in labels:
+            rows = self._rows[label.begin : label.end]
+            begin, end = max(label.begin, 0), min(label.end, self.instructions)
+            shares.append(
+                LabelCycles(
+                    name=label.name,
+                    begin=int(rows["start"].min(initial=self.end_cycles)),
+                    end=int(rows["end"].max(initial=0)),
+                    cycles=int(latest[max(end, begin)] - latest[begin]),
+                    busy={m: int(rows["busy"][rows["module"] == m].sum()) for m in _MODULES},
+                    stalls={m: _stalls(rows[rows["module"] == m]) for m in _MODULES},
+                )
+            )
+        return shares
+
+
+def _detail_rows(
+    engine_module: npt.NDArray[np.uint8], times: npt.NDArray[np.void]
+) -> npt.NDArray[np.void]:
+    rows = np.zeros(len(times), DETAIL_DTYPE)
+    rows["module"] = engine_module + int(_MODULES[0])
+    free = np.zeros(len(times), np.int64)  # when the module had finished what came before
+    for module in range(len(_MODULES)):
+        chosen = np.flatnonzero(engine_module == module)
+        free[chosen[1:]] = times["end"][chosen[:-1]]
+    for name in ("issue", "start", "end"):
+        rows[name] = times[name]
+    ready = np.maximum(times["issue"], free)
+    rows["fetch_stall"] = ready - free
+    rows["token_stall"] = times["start"] - ready
+    rows["token_reason"] = np.where(
+        times["last_token"] < 0, StallReason.NONE, times["last_token"] + int(_FIRST_TOKEN)
+    )
+    rows["port_stall"], rows["push_stall"] = times["port_wait"], times["push_wait"]
+    kinds = [rows[n] for n in ("fetch_stall", "token_stall", "port_stall", "push_stall")]
+    rows["stall"] = np.sum(kinds, axis=0)
+    rows["busy"] = times["end"] - free - rows["stall"]
+    largest = np.argmax(kinds, axis=0)
+    rows["reason"] = np.choose(
+        largest, [StallReason.FETCH, rows["token_reason"], StallReason.PORT, StallReason.PUSH]
+    )
+    rows["reason"][rows["stall"] == 0] = StallReason.NONE
+    return rows
+
+
+def _stalls(rows: npt.NDArray[np.void]) -> dict[StallReason, int]:
+    stalls = {
+        StallReason.FETCH: int(rows["fetch_stall"].sum()),
+        StallReason.PORT: int(rows["port_stall"].sum()),
+        StallReason.PUSH: int(rows["push_stall"].sum()),
+    }
+    for k in range(len(TOKENS)):
+        reason = StallReason(_FIRST_TOKEN + k)
+        stalls[reason] = int(rows["token_stall"][rows["token_reason"] == reason].sum())
+    return dict(sorted(stalls.items()))
+
+
+def _module_cycles(rows: npt.NDArray[np.void], module: Module, total: int) -> ModuleCycles:
+    mine = rows[rows["module"] == module]
+    return ModuleCycles(
+        instructions=len(mine),
+        busy=int(mine["busy"].sum()),
+        stalls=_stalls(mine),
+        idle=max(total - int(mine["end"].max(initial=0)), 0),
+    )
