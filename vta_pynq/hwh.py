@@ -35,6 +35,7 @@ IDENTITY_PARAMETERS = {
     "design": "VTA_DESIGN",
     "address_map": "VTA_ADDRESS_MAP",
     "config": "VTA_CONFIG",
+    "profile": "VTA_PROFILE",
     "fingerprint": "VTA_FINGERPRINT",
 }
 """Parameters of the compute block that carry a variant's identity."""

@@ -205,7 +205,7 @@ def read_variant(path: str | Path) -> Variant:
     )
 
 
-@functools.lru_cache(maxsize=None)
+@functools.cache
 def boards() -> tuple[Board, ...]:
     """Every board that `overlays/boards` describes, by name."""
     found = map(_read_board, sorted((overlay_folder() / "boards").glob("*.json")))
@@ -231,7 +231,7 @@ def get_board(name: str) -> Board:
     raise ConfigError(f"board must be one of {known}, not {name!r}")
 
 
-@functools.lru_cache(maxsize=None)
+@functools.cache
 def variants() -> tuple[Variant, ...]:
     """Every variant that `overlays/variants` describes, oldest release first."""
     found = map(read_variant, sorted((overlay_folder() / "variants").glob("*.json")))

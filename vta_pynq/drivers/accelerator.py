@@ -1,0 +1,235 @@
+"""The accelerator: submitting one stream to the four blocks and waiting for its end.
+
+The published design has one flag for "finished", `done_o` of compute, and it is stale: it keeps
+the 1 of the run before until compute starts the first instruction of the new run, which may
+itself be waiting for a token. How this driver is right whatever the timing is described in
+docs/overlays.md, "When is a run finished?".
+"""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+import time
+from collections.abc import Callable
+
+import numpy as np
+import numpy.typing as npt
+
+from vta_pynq.drivers.blocks import ComputeDriver, FetchDriver, LoadDriver, StoreDriver
+from vta_pynq.drivers.diagnosis import Observation, explain
+from vta_pynq.errors import DeviceError, DeviceTimeout, VtaError
+
+__all__ = ["Accelerator"]
+
+_FIRST_PAUSE_S = 20e-6
+_LONGEST_PAUSE_S = 1e-3
+_PAUSE_SHARE = 1 / 8
+"""A pause is this share of the time waited so far: few polls, and at most an eighth too late."""
+_OBSERVE_S = 5e-3
+_OBSERVATIONS = 2
+
+
+class Accelerator:
+    """Runs one stream at a time on the blocks of one loaded overlay.
+
+    Parameters
+    ----------
+    fetch, load, compute, store
+        The drivers of the blocks.
+    reset_logic
+        Brings the logic back to its state after a download.
+    explain_stall
+        Says why a stream that did not finish cannot; given the instructions as an (n, 2) uint64
+        array it returns a sentence, or None where it sees no reason.
+
+    Attributes
+    ----------
+    lock
+        Re-entrant; whoever submits and waits in separate steps holds it over both.
+    """
+
+    def __init__(
+        self,
+        fetch: FetchDriver,
+        load: LoadDriver,
+        compute: ComputeDriver,
+        store: StoreDriver,
+        reset_logic: Callable[[], None],
+        explain_stall: Callable[[npt.NDArray[np.uint64]], str | None] | None = None,
+    ) -> None:
+        self.fetch = fetch
+        self.load = load
+        self.compute = compute
+        self.store = store
+        self.lock = threading.RLock()
+        self._reset_logic = reset_logic
+        self._explain_stall = explain_stall
+        self._running = False
+        self._fresh = False
+        self._stream: npt.NDArray[np.uint64] | None = None
+        self._count = 0
+        self._started_s = 0.0
+        self.prepare()
+
+    @property
+    def running(self) -> bool:
+        """Whether a stream was submitted and not waited for."""
+        return self._running
+
+    def prepare(self) -> None:
+        """Set the blocks up after a download: bases zero, load, compute and store serving."""
+        with self.lock:
+            for block in (self.load, self.compute, self.store):
+                block.prepare()
+            self._running = False
+
+    def submit(
+        self, insn_phys: int, count: int, stream: npt.NDArray[np.uint64] | None = None
+    ) -> None:
+        """Start `count` instructions at byte address `insn_phys` and return at once.
+
+        The instructions, and all that they read, must have been flushed. `stream` gives the
+        instructions once more, for the explanation of a timeout only; it is not copied.
+
+        Raises
+        ------
+        DeviceError
+            A stream is running, there is no instruction, or an address does not fit.
+        """
+        with self.lock:
+            if self._running:
+                raise DeviceError(
+                    "accelerator: a run must have ended before the next is submitted; "
+                    "call wait() or reset()"
+                )
+            if count < 1:
+                raise DeviceError(
+                    f"accelerator: instruction count must be at least 1, not {count}; "
+                    "end every program with FINISH"
+                )
+            # Forget what the run before wrote: from here on the valid bit means this run.
+            self.compute.take_done_written()
+            self._fresh = False
+            self._stream, self._count = stream, count
+            self._started_s = time.monotonic()
+            self.fetch.submit(insn_phys, count)
+            self._running = True
+
+    def finished(self) -> bool:
+        """Whether the submitted stream has ended; one look at the hardware, no waiting.
+
+        True where nothing is running.
+        """
+        with self.lock:
+            if not self._running:
+                return True
+            if not self._fresh and self.compute.take_done_written():
+                self._fresh = True  # this run wrote the flag at least once
+            if not self.compute.done():
+                self._fresh = True  # a 0 is never the stale 1
+                return False
+            # FINISH need not be the last instruction: fetch must be free for the next start.
+            if not self._fresh or not self.fetch.status().idle:
+                return False
+            self._running = False
+            self._stream = None
+            return True
+
+    def wait(self, timeout_s: float = 1.0) -> None:
+        """Wait until the submitted stream has ended, polling with a growing pause.
+
+        `timeout_s` counts from the submission.
+
+        Raises
+        ------
+        DeviceTimeout
+            It did not end in time; the logic has been reset and may be used again.
+        VtaError
+            The device failed; the logic has been reset and may be used again.
+        """
+        with self.lock:
+            try:
+                while not self.finished():
+                    time.sleep(self._pause(timeout_s))
+            except VtaError:
+                self.reset()
+                raise
+
+    async def wait_async(self, timeout_s: float = 1.0) -> None:
+        """Like `wait`, letting other coroutines run meanwhile."""
+        try:
+            while not self.finished():
+                await asyncio.sleep(self._pause(timeout_s))
+        except VtaError:
+            self.reset()
+            raise
+
+    def run(
+        self,
+        insn_phys: int,
+        count: int,
+        timeout_s: float = 1.0,
+        stream: npt.NDArray[np.uint64] | None = None,
+    ) -> None:
+        """`submit` and `wait`."""
+        with self.lock:
+            self.submit(insn_phys, count, stream)
+            self.wait(timeout_s)
+
+    def _pause(self, timeout_s: float) -> float:
+        """How long to sleep before the next look.
+
+        Raises
+        ------
+        DeviceTimeout
+            The deadline has passed and a last look, taken after it, saw no end.
+        """
+        waited_s = time.monotonic() - self._started_s
+        left_s = timeout_s - waited_s
+        if left_s <= 0:
+            # The thread may have been asleep over the deadline: the last look decides.
+            if self.finished():
+                return 0.0
+            raise DeviceTimeout(self._describe_stall(timeout_s))
+        pause_s = min(max(waited_s * _PAUSE_SHARE, _FIRST_PAUSE_S), _LONGEST_PAUSE_S)
+        return min(pause_s, left_s)
+
+    # ---- when it does not end ------------------------------------------------------------
+
+    def _observe(self) -> Observation:
+        """Look at the blocks a few times: which are still completing instructions?"""
+        active: set[str] = set()
+        idle = False
+        for look in range(_OBSERVATIONS + 1):
+            if look:
+                time.sleep(_OBSERVE_S)
+            idle = self.fetch.status().idle
+            for block in (self.load, self.compute, self.store):
+                # The first read only clears the bit: it tells of any time before.
+                if block.status().done and look:
+                    active.add(block.block.name)
+        return Observation(
+            fetch_idle=idle,
+            compute_started=self._fresh or self.compute.take_done_written(),
+            done_flag=self.compute.done(),
+            active=frozenset(active),
+        )
+
+    def _describe_stall(self, timeout_s: float) -> str:
+        reason = None
+        if self._explain_stall is not None and self._stream is not None:
+            reason = self._explain_stall(self._stream)
+        return explain(self._observe(), timeout_s, self._count, reason)
+
+    def reset(self) -> None:
+        """Bring the logic back to its state after a download and set the blocks up again.
+
+        The published design has no reset register: it is downloaded again. SRAM contents,
+        queues, tokens and the done flag are new afterwards.
+        """
+        with self.lock:
+            self._running = False
+            self._stream = None
+            self._reset_logic()
+            self.prepare()

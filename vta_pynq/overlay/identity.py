@@ -1,0 +1,110 @@
+"""Which accelerator a bitstream holds: design, address map, configuration, profile.
+
+The sources, in this order: the identity parameters in the `.hwh` file (ours carry them), a variant
+file `<stem>.json` next to the bitstream, the bitstream's name. All that speak must agree.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from vta_pynq.config import HwConfig
+from vta_pynq.errors import ConfigError, IdentityError
+from vta_pynq.hwh import IDENTITY_PARAMETERS
+from vta_pynq.isa.registers import DESIGNS, Design
+from vta_pynq.overlay.descriptions import find_variant, read_variant
+from vta_pynq.timing.profiles import DEFAULT_PROFILE, HwProfile, get_profile
+
+__all__ = ["Identity", "read_identity"]
+
+
+@dataclasses.dataclass(frozen=True)
+class Identity:
+    """What is known about a bitstream; `variant` is empty for one that `overlays/` lacks."""
+
+    design: Design
+    config: HwConfig
+    profile: HwProfile
+    variant: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.variant or self.design.name} ({self.config.name})"
+
+
+def _design_of(ip_dict: Mapping[str, Any]) -> Design | None:
+    """The design whose blocks are all there; None where none is."""
+    types = [str(entry.get("type", "")) for entry in ip_dict.values()]
+    for design in DESIGNS.values():
+        found = {block.name for vlnv in types if (block := design.block_of_vlnv(vlnv))}
+        if len(found) == len(design.blocks):
+            return design
+    return None
+
+
+def _parameters(ip_dict: Mapping[str, Any]) -> dict[str, str]:
+    """The identity parameters of the `.hwh` file; empty where there are none."""
+    for entry in ip_dict.values():
+        values = entry.get("parameters") or {}
+        if IDENTITY_PARAMETERS["config"] in values:
+            return {
+                name: str(values[key]) for name, key in IDENTITY_PARAMETERS.items() if key in values
+            }
+    return {}
+
+
+def _config_from_name(stem: str) -> HwConfig | None:
+    known = find_variant(stem)
+    if known is not None:
+        return known.config
+    try:
+        return HwConfig.from_name(stem)
+    except ConfigError:
+        return None
+
+
+def read_identity(bitfile: Path, ip_dict: Mapping[str, Any]) -> Identity | None:
+    """The identity of the bitstream at `bitfile`; None where it holds no accelerator of ours.
+
+    `ip_dict` is PYNQ's, of the `.hwh` file next to it.
+
+    Raises
+    ------
+    ConfigError
+        It holds an accelerator, but nothing says which configuration.
+    IdentityError
+        Two sources contradict each other.
+    """
+    design = _design_of(ip_dict)
+    if design is None:
+        return None
+    parameters = _parameters(ip_dict)
+    sources: dict[str, HwConfig] = {}
+    profile = DEFAULT_PROFILE
+    variant = parameters.get("variant", "")
+    if "config" in parameters:
+        sources["its .hwh file"] = HwConfig.from_name(parameters["config"])
+        profile = parameters.get("profile", profile)
+    beside = bitfile.with_suffix(".json")
+    if beside.is_file():
+        described = read_variant(beside)
+        sources[beside.name] = described.config
+        profile, variant = described.profile.name, variant or described.name
+    named = _config_from_name(bitfile.stem)
+    if named is not None:
+        sources["its name"] = named
+    if not sources:
+        raise ConfigError(
+            f"{bitfile}: the configuration must be given by the .hwh file, by {beside.name} next "
+            "to it or by the name; name it like 1x16_i8w8a32_15_15_18_17.bit"
+        )
+    first, config = next(iter(sources.items()))
+    for source, other in sources.items():
+        if other.base_name != config.base_name:
+            raise IdentityError(
+                f"{bitfile}: configuration must be the same in {first} ({config.name}) and "
+                f"{source} ({other.name}); restore the files or rename them"
+            )
+    return Identity(design, config, get_profile(profile), variant)

@@ -1,0 +1,173 @@
+"""VtaOverlay: a `pynq.Overlay` that knows its accelerator."""
+
+from __future__ import annotations
+
+import os
+import weakref
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+import numpy.typing as npt
+import pynq
+
+from vta_pynq.config import HwConfig
+from vta_pynq.drivers.accelerator import Accelerator
+from vta_pynq.drivers.blocks import (
+    BlockDriver,
+    ComputeDriver,
+    FetchDriver,
+    LoadDriver,
+    StoreDriver,
+)
+from vta_pynq.errors import DeviceError
+from vta_pynq.overlay import buffers
+from vta_pynq.overlay.devices import board_of, choose_device, is_simulated
+from vta_pynq.overlay.identity import Identity, read_identity
+from vta_pynq.overlay.locate import locate
+from vta_pynq.overlay.lock import LogicLock, default_lock_file
+
+__all__ = ["VtaOverlay"]
+
+
+class VtaOverlay(pynq.Overlay):  # type: ignore[misc]  # pynq has no types
+    """A loaded bitstream with an accelerator in it, on a board or on the simulator.
+
+    Parameters
+    ----------
+    name
+        A `.bit` file, a variant's name or a configuration's name; see `vta overlays list`.
+    device
+        A pynq device, `"board"` or `"sim"`; without it VTA_DEVICE decides, and without that a
+        board is taken where there is one, the simulator otherwise.
+    download
+        False attaches to logic that this bitstream was already downloaded to.
+    lock_timeout_s
+        How long to wait for another process to give the logic up.
+
+    Attributes
+    ----------
+    config
+        The accelerator's configuration.
+    identity
+        Design, configuration, profile and variant.
+    accelerator
+        Runs streams.
+
+    Raises
+    ------
+    ConfigError
+        The name means nothing here, or the bitstream's configuration cannot be told.
+    IdentityError
+        The bitstream's metadata contradict each other.
+    DeviceError
+        Another process holds the logic, or the design has no accelerator.
+    """
+
+    config: HwConfig
+    identity: Identity
+    accelerator: Accelerator
+
+    def __init__(
+        self,
+        name: str | os.PathLike[str],
+        *,
+        device: Any = None,
+        download: bool = True,
+        lock_timeout_s: float = 0.0,
+    ) -> None:
+        chosen = choose_device(device)
+        board = board_of(chosen)
+        simulated = is_simulated(chosen)
+        located = locate(name, board, simulated=simulated)
+        # Set before pynq's constructor: its __getattr__ is of no use until it has run.
+        self._lock = self._take_lock(chosen, simulated, lock_timeout_s)
+        self._cleanup = weakref.finalize(self, _clean_up, located, self._lock)
+        try:
+            super().__init__(str(located.bitfile), download=download, device=chosen)
+            self._attach(located.bitfile)
+        except BaseException:
+            self._cleanup()
+            raise
+
+    @staticmethod
+    def _take_lock(device: Any, simulated: bool, timeout_s: float) -> LogicLock | None:
+        """A simulated device is its process's own: it has a lock only where it says so."""
+        path = device.lock_file if simulated else default_lock_file()
+        return None if path is None else LogicLock.acquire(path, timeout_s)
+
+    def _attach(self, bitfile: Path) -> None:
+        identity = read_identity(bitfile, self.ip_dict)
+        if identity is None:
+            raise DeviceError(
+                f"overlay {bitfile}: the design must hold fetch, load, compute and store; load "
+                "one that 'vta overlays list' shows"
+            )
+        self.identity = identity
+        self.config = identity.config
+        self.accelerator = Accelerator(
+            fetch=self._driver(FetchDriver),
+            load=self._driver(LoadDriver),
+            compute=self._driver(ComputeDriver),
+            store=self._driver(StoreDriver),
+            reset_logic=self._download_again,
+        )
+
+    def _driver(self, kind: type[BlockDriver]) -> Any:
+        """The driver object of the one block of a kind, wherever in the hierarchy it lies."""
+        for name, entry in self.ip_dict.items():
+            if entry.get("driver") is kind or entry["type"] in kind.bindto:
+                found: Any = self
+                for word in name.split("/"):
+                    found = getattr(found, word)
+                return found
+        raise DeviceError(f"overlay {self.bitfile_name}: {kind.__name__} must find its block")
+
+    def _download_again(self) -> None:
+        """The only reset that the published design has."""
+        super().download()
+
+    def download(self, dtbo: str | None = None) -> None:
+        """Download the bitstream again; a running stream is lost."""
+        super().download(dtbo)
+        accelerator = self.__dict__.get("accelerator")
+        if accelerator is not None:
+            accelerator.prepare()
+
+    def allocate(
+        self, shape: int | tuple[int, ...], dtype: npt.DTypeLike = "u1", *, cacheable: bool = True
+    ) -> Any:
+        """A contiguous `PynqBuffer` on this overlay's device; see `vta_pynq.overlay.buffers`.
+
+        Raises
+        ------
+        DeviceError
+            There is no contiguous memory of that size.
+        """
+        return buffers.allocate(self.device, shape, dtype, cacheable=cacheable)
+
+    def close(self) -> None:
+        """Give up the logic's lock; the overlay must not be used afterwards."""
+        self._cleanup()
+
+    def free(self) -> None:
+        """PYNQ's `free`, and `close`."""
+        super().free()
+        self.close()
+
+    def __enter__(self) -> VtaOverlay:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+
+def _clean_up(located: Any, lock: LogicLock | None) -> None:
+    located.close()
+    if lock is not None:
+        lock.release()

@@ -1,0 +1,192 @@
+"""The simulated accelerator: four register-exact blocks in front of one engine.
+
+Writing the start registers runs the engine on the instructions that fetch is told of, in a
+thread of its own as hardware would, so a driver's deadline works. The order in which the blocks
+are started does not matter. Queues, tokens, SRAM and the done flag stay as they are between
+runs; only a download clears them.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable, Mapping
+from typing import Protocol
+
+import numpy as np
+
+from vta_pynq.config import HwConfig
+from vta_pynq.errors import SimError
+from vta_pynq.isa.registers import Design
+from vta_pynq.isa.table import INSN_BYTES, Module
+from vta_pynq.sim.dram import DramImages
+from vta_pynq.sim.hls_block import HlsBlock
+from vta_pynq.sim.streams import StreamFacts, stream_facts
+from vta_pynq.sim.worker import Worker
+
+__all__ = ["AcceleratorModel", "RunEngine"]
+
+_LOG = logging.getLogger("vta_pynq.sim")
+
+_SETTLE_S = 2e-3
+"""How long a start may let the engine run before the bus access returns: time in the simulated
+machine passes as it likes, and a short program is then done at the driver's first look."""
+_STOP_S = 60.0
+
+
+class RunEngine(Protocol):
+    """Runs streams on the accelerator's state: SRAM, tokens and the device image of DRAM."""
+
+    def run(self, insn_phys: int, insn_count: int, bases: Mapping[str, int]) -> bool:
+        """Run to the end; False if the modules wait for each other for ever.
+
+        Raises
+        ------
+        SimError
+            The stream did what the hardware does not define, or a master left DRAM.
+        """
+
+
+class AcceleratorModel:
+    """The four blocks of one loaded design.
+
+    `pace`, when given, is called with "fetch", "compute" and "done" as a run passes these
+    points; it may block, which makes the hardware slow (tests use it for adverse timing).
+    """
+
+    def __init__(
+        self,
+        design: Design,
+        config: HwConfig,
+        dram: DramImages,
+        engine: RunEngine,
+        lock: threading.RLock,
+        pace: Callable[[str], None] | None = None,
+    ) -> None:
+        self.config = config
+        self.engine = engine
+        self.blocks = {block.name: HlsBlock(block, self) for block in design.blocks}
+        self.fault: SimError | None = None
+        self.hung = False
+        self._design = design
+        self._dram = dram
+        self._lock = lock
+        self._pace = pace
+        self._busy = False
+        self._worker = Worker("vta-sim")
+
+    # ---- what the blocks call, with the lock held ----------------------------------------
+
+    def access(self) -> None:
+        """Answer like a bus that carries a pending error: raise what the engine met."""
+        if self.fault is not None:
+            raise self.fault
+
+    def started(self) -> None:
+        """Hand a run to the engine once every block that it needs is started."""
+        finished = self._dispatch()
+        if finished is None:
+            return
+        # The lock is held exactly once here, by the bus access that wrote the register.
+        self._lock.release()
+        try:
+            finished.wait(_SETTLE_S)
+        finally:
+            self._lock.acquire()
+
+    def _dispatch(self) -> threading.Event | None:
+        fetch = self.blocks["fetch"]
+        if self._busy or self.hung or not fetch.started:
+            return None
+        phys, count = fetch.values["insns"], fetch.values["insn_count"]
+        facts = self._facts(phys, count)
+        if facts is not None and not all(self._serves(m, facts) for m in facts.modules):
+            return None
+        self._busy = True
+        bases = self._bases()
+        return self._worker.submit(lambda: self._run(phys, count, bases, facts))
+
+    def _serves(self, module: Module, facts: StreamFacts) -> bool:
+        """Whether a block will take all of its instructions without being started again."""
+        block = self.blocks[module.name.lower()]
+        return block.started and (block.auto_restart or facts.counts[module] <= 1)
+
+    def _facts(self, phys: int, count: int) -> StreamFacts | None:
+        """Facts about the stream; None where it does not lie in DRAM (the engine will say so)."""
+        offset = phys - self._dram.base
+        if offset < 0 or offset + count * INSN_BYTES > self._dram.size or offset % 8:
+            return None
+        raw = self._dram.device[offset : offset + count * INSN_BYTES]
+        return stream_facts(raw.view("<u8").reshape(-1, 2).astype(np.uint64), self.config)
+
+    def _bases(self) -> dict[str, int]:
+        """The base pointers by register name."""
+        return {
+            master.base_register: self.blocks[block.name].values[master.base_register]
+            for block in self._design.blocks
+            for master in block.masters
+        }
+
+    # ---- a run, in the worker ------------------------------------------------------------
+
+    def _step(self, point: str) -> None:
+        if self._pace is not None:
+            self._pace(point)
+
+    def _run(
+        self, phys: int, count: int, bases: Mapping[str, int], facts: StreamFacts | None
+    ) -> None:
+        self._step("fetch")
+        compute = self.blocks["compute"]
+        if facts is not None and Module.COMPUTE in facts.modules and not facts.first_compute_waits:
+            # The first instruction of compute clears the flag, or is FINISH itself.
+            self._set_done_flag(compute, 0)
+            self._step("compute")
+        try:
+            ended = self.engine.run(phys, count, bases)
+        except Exception as error:
+            _LOG.warning("the accelerator stopped: %s", error)
+            with self._lock:
+                self.fault = error if isinstance(error, SimError) else SimError(f"engine: {error}")
+            return
+        self._step("done")
+        with self._lock:
+            if not ended:
+                self.hung = True
+                _LOG.warning("the accelerator waits for ever: its modules wait for each other")
+                return
+            self._complete(compute, facts)
+            if not self._worker.stopping:
+                self._dispatch()  # fetch with AUTO_RESTART begins again
+
+    def _set_done_flag(self, compute: HlsBlock, value: int) -> None:
+        with self._lock:
+            compute.values["done_o"] = value
+            valid = compute.block.register("done_o_ctrl").field("done_o_ap_vld").mask
+            compute.values["done_o_ctrl"] |= valid
+
+    def _complete(self, compute: HlsBlock, facts: StreamFacts | None) -> None:
+        """Every instruction has been executed."""
+        self._busy = False
+        if facts is not None:
+            if Module.COMPUTE in facts.modules:
+                self._set_done_flag(compute, int(facts.last_compute_finishes))
+            for module in facts.modules:
+                self.blocks[module.name.lower()].complete()
+        self.blocks["fetch"].complete()
+
+    # ---- the end -------------------------------------------------------------------------
+
+    def stop(self) -> None:
+        """Take the design away: wait for the engine, so that it writes nothing afterwards.
+
+        Raises
+        ------
+        SimError
+            The engine did not return.
+        """
+        if not self._worker.stop(_STOP_S):
+            raise SimError(
+                f"simulator: a run must end within {_STOP_S:g} s of a download, not later; "
+                "use a smaller program"
+            )
