@@ -19,6 +19,7 @@ from vta_pynq.config import HwConfig
 
 __all__ = [
     "ALU_FORMAT",
+    "DRAM_BYTES",
     "FIELDS",
     "FORMATS",
     "FORMAT_OF_OPCODE",
@@ -47,6 +48,8 @@ WORD_BITS = 64
 """Bits of one of its two words."""
 LOOP_BITS = 14
 """Bits of a loop count."""
+DRAM_BYTES = 1 << 32
+"""Bytes that the accelerator can address: byte addresses have 32 bits on every implementation."""
 
 
 class Opcode(enum.IntEnum):
