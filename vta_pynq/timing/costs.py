@@ -7,7 +7,6 @@ bus widths scale them to any configuration.
 from __future__ import annotations
 
 import dataclasses
-from typing import TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -15,14 +14,12 @@ import numpy.typing as npt
 from vta_pynq.config import Capability, HwConfig
 from vta_pynq.errors import SimError
 from vta_pynq.isa.table import LOOP_BITS, AluOp, MemType, Opcode, elem_bytes
+from vta_pynq.timing.moves import Cycles, MoveShape
 from vta_pynq.timing.parameters import Client, LoopTiming, MoveTiming, Timing
 from vta_pynq.timing.profiles import HwProfile, get_profile
 
 __all__ = ["InstructionCosts", "instruction_costs", "instruction_cycles", "timing_of"]
 
-Cycles: TypeAlias = npt.NDArray[np.int64]
-
-_ROW_COUNTER_RANGE = 1 << 16  # y_size is 16 bits wide
 _CLIENT_OF_MEMORY: dict[MemType, Client] = {
     MemType.UOP: "uop",
     MemType.WGT: "wgt",
@@ -30,6 +27,8 @@ _CLIENT_OF_MEMORY: dict[MemType, Client] = {
     MemType.ACC: "acc",
     MemType.ACC_8BIT: "acc",
 }
+_CHUNK = 1 << 14  # instructions whose columns stay in the processor's cache
+_MOST_L = 1 << 20
 _LOADABLE = [int(memory) for memory in _CLIENT_OF_MEMORY]
 
 
@@ -57,6 +56,10 @@ class InstructionCosts:
         costs = cls(*zeros)
         costs.port[:] = costs.memory[:] = -1
         return costs
+
+    def part(self, rows: slice) -> InstructionCosts:
+        """Views of some rows."""
+        return InstructionCosts(*(getattr(self, f.name)[rows] for f in dataclasses.fields(self)))
 
 
 def timing_of(profile: HwProfile | str) -> tuple[HwProfile, Timing]:
@@ -120,20 +123,37 @@ def instruction_costs(
     """`instruction_cycles` with what the event engine needs to know about memory."""
     profile, timing = timing_of(profile)
     latency = timing.memory_latency if memory_latency_cycles is None else memory_latency_cycles
-    if isinstance(latency, bool) or not isinstance(latency, int) or not 0 <= latency <= 1 << 20:
-        raise SimError(f"cycle model: memory latency must be in 0..{1 << 20} cycles, not {latency!r}")
-    _refuse_hangs(records, profile, config)
+    if isinstance(latency, bool) or not isinstance(latency, int) or not 0 <= latency <= _MOST_L:
+        raise SimError(
+            f"cycle model: memory latency must be in 0..{_MOST_L} cycles, not {latency!r}"
+        )
     costs = InstructionCosts.empty(len(records))
+    for begin in range(0, len(records), _CHUNK):
+        part = slice(begin, begin + _CHUNK)
+        _refuse_hangs(records[part], begin, profile, config)
+        _fill(costs.part(part), records[part], profile, timing, config, latency)
+    return costs
+
+
+def _fill(
+    costs: InstructionCosts,
+    records: npt.NDArray[np.void],
+    profile: HwProfile,
+    timing: Timing,
+    config: HwConfig,
+    latency: int,
+) -> None:
     opcode = records["opcode"]
     known = np.isin(opcode, [int(o) for o in Opcode])
     costs.cycles[~known] = timing.ignored
     costs.cycles[opcode == Opcode.FINISH] = timing.finish
     _loop_costs(costs, records, profile, timing, config)
     _move_costs(costs, records, profile, timing, config, latency)
-    return costs
 
 
-def _refuse_hangs(records: npt.NDArray[np.void], profile: HwProfile, config: HwConfig) -> None:
+def _refuse_hangs(
+    records: npt.NDArray[np.void], first: int, profile: HwProfile, config: HwConfig
+) -> None:
     opcode, memory, operation = records["opcode"], records["memory_type"], records["alu_opcode"]
     is_alu, is_load = opcode == Opcode.ALU, opcode == Opcode.LOAD
     can = config.capabilities
@@ -152,21 +172,27 @@ def _refuse_hangs(records: npt.NDArray[np.void], profile: HwProfile, config: HwC
         if support in ("hang", "trap") and bad.any():
             row = int(np.argmax(bad))
             raise SimError(
-                f"cycle model, insn {row}: {what} must be one that {profile.name} knows, "
+                f"cycle model, insn {first + row}: {what} must be one that {profile.name} knows, "
                 f"not {int(values[row])}; it would hang there"
             )
 
 
-def _iterations(records: npt.NDArray[np.void], profile: HwProfile, config: HwConfig) -> Cycles:
-    outer = records["iter_out"].astype(np.int64)
-    inner = records["iter_in"].astype(np.int64)
-    uops = records["uop_end"].astype(np.int64) - records["uop_bgn"]
+def _iterations(
+    records: npt.NDArray[np.void],
+    rows: npt.NDArray[np.intp],
+    profile: HwProfile,
+    config: HwConfig,
+) -> Cycles:
+    outer = records["iter_out"][rows].astype(np.int64)
+    inner = records["iter_in"][rows].astype(np.int64)
+    uops = records["uop_end"][rows].astype(np.int64) - records["uop_bgn"][rows]
     if profile.zero_loops_wrap:  # counters compare for equality, so 0 is their whole range
         uop_range = 2 * config.uop_depth
         outer = np.where(outer == 0, 1 << LOOP_BITS, outer)
         inner = np.where(inner == 0, 1 << LOOP_BITS, inner)
         uops = (uops - 1) % uop_range + 1
-    return outer * inner * np.maximum(uops, 0)
+    iterations: Cycles = outer * inner * np.maximum(uops, 0)
+    return iterations
 
 
 def _loop_costs(
@@ -188,7 +214,7 @@ def _loop_costs(
     groups += [(is_alu & (records["alu_opcode"] == o), loop) for o, loop in by_opcode.items()]
     for chosen, loop in groups:
         rows = np.flatnonzero(chosen)
-        n = _iterations(records[rows], profile, config)
+        n = _iterations(records, rows, profile, config)
         costs.cycles[rows] = np.where(
             n == 0, loop.fixed - loop.entry, loop.interval * n + loop.fixed
         )
@@ -234,7 +260,7 @@ def _fill_moves(
         move = timing.acc8
     port = timing.port_of(client)
     element = elem_bytes(config, memory)
-    shape = _MoveShape.of(records[rows], memory, profile, element)
+    shape = MoveShape.of(records, rows, memory, profile, element)
     beats = shape.beats(move, port.bus_bytes) * port.cycles_per_beat
     transfer = beats * move.beat_interval + shape.elements * move.elem_extra
     units = {
@@ -260,93 +286,3 @@ def _fill_moves(
     costs.port[rows] = np.where(beats > 0, timing.ports.index(port), -1)
     costs.bytes_moved[rows] = shape.elements * element
     costs.memory[rows] = memory
-
-
-@dataclasses.dataclass(frozen=True)
-class _MoveShape:
-    """What LOADs or STOREs of one memory type really do in a design; arrays of int64."""
-
-    element: int
-    start: Cycles
-    stride: Cycles
-    x: Cycles
-    y: Cycles
-    pad_top: Cycles
-    pad_bottom: Cycles
-    pad_sides: Cycles
-
-    @classmethod
-    def of(
-        cls, records: npt.NDArray[np.void], memory: MemType, profile: HwProfile, element: int
-    ) -> _MoveShape:
-        def wide(name: str) -> Cycles:
-            return records[name].astype(np.int64)
-
-        x, y = wide("x_size"), wide("y_size")
-        top, bottom = wide("y_pad_0"), wide("y_pad_1")
-        sides = wide("x_pad_0") + wide("x_pad_1")
-        first_row_only = memory is MemType.UOP and not profile.loads_uop_rows
-        if first_row_only:
-            y = np.minimum(x, 1)
-        elif profile.zero_rows_wrap:
-            y = np.where((y == 0) & (x > 0), _ROW_COUNTER_RANGE, y)
-        ignores_pads = first_row_only or memory is MemType.OUT
-        if ignores_pads or (memory is MemType.WGT and not profile.pads_weights):
-            top, bottom, sides = top * 0, bottom * 0, sides * 0
-        start = wide("dram_base") * element
-        return cls(element, start, wide("x_stride") * element, x, y, top, bottom, sides)
-
-    @property
-    def elements(self) -> Cycles:
-        return self.x * self.y
-
-    @property
-    def data_rows(self) -> Cycles:
-        return np.where(self.x > 0, self.y, 0)
-
-    @property
-    def empty_rows(self) -> Cycles:
-        return np.where(self.x > 0, 0, self.y)
-
-    @property
-    def padded(self) -> Cycles:
-        width = self.x + self.pad_sides
-        return width * (self.pad_top + self.pad_bottom) + self.y * self.pad_sides
-
-    def beats(self, move: MoveTiming, bus_bytes: int) -> Cycles:
-        """Bus beats of the payload."""
-        if move.packed and self.element < bus_bytes:
-            return self.units_touched(bus_bytes)
-        return self.elements * -(-self.element // bus_bytes)
-
-    def units_touched(self, unit_bytes: int) -> Cycles:
-        """Aligned units of DRAM that the rows touch, summed over rows; `unit_bytes` is 2^k.
-
-        Row starts modulo the unit repeat, so one period of rows stands for all.
-        """
-        period = max(unit_bytes // self.element, 1)
-        total = np.zeros(len(self.x), np.int64)
-        rows = self.data_rows
-        for k in range(min(period, int(rows.max(initial=0)))):
-            offset = (self.start + k * self.stride) % unit_bytes
-            touched = (offset + self.x * self.element - 1) // unit_bytes + 1
-            total += touched * np.maximum((rows - k + period - 1) // period, 0)
-        return total
-
-    def walker_extra(self, idle: int) -> Cycles:
-        """Cycles that padding adds where a second unit writes it (Chisel).
-
-        The read command waits a cycle for each row above. From the start until data arrives,
-        `idle` cycles and those, a zero can be written each cycle; while data arrives, none. The
-        unit goes over the rows without side padding, one a cycle, only on its way to the bottom.
-        """
-        width = self.x + self.pad_sides
-        before = idle + self.pad_top
-        top, bottom = width * self.pad_top, width * self.pad_bottom
-        early = top + np.where(bottom > 0, self.y, 0)
-        late = np.where(
-            top >= before, early - before + bottom, np.maximum(early + bottom - before, 0)
-        )
-        late = np.where((top < before) & (early > before), bottom, late)
-        padded = np.where(self.pad_sides > 0, np.maximum(self.padded - before, 0), late)
-        return self.pad_top + np.where(self.padded > 0, padded, 0)

@@ -6,7 +6,8 @@ there; tokens are pushed at its end (docs/isa.md, "Modules, queues, tokens" and 
 
 from __future__ import annotations
 
-from typing import Any, Protocol
+import dataclasses
+from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -14,50 +15,17 @@ import numpy.typing as npt
 from vta_pynq.config import HwConfig
 from vta_pynq.errors import SimError
 from vta_pynq.isa.encode import as_words, decode
-from vta_pynq.isa.table import INSN_BYTES, TOKENS, MemType, Module, Opcode, module_of
-from vta_pynq.timing.costs import InstructionCosts, instruction_costs, timing_of
-from vta_pynq.timing.parameters import Client, Timing
+from vta_pynq.isa.table import TOKENS, Opcode
+from vta_pynq.timing.costs import instruction_costs, timing_of
+from vta_pynq.timing.deadlock import explain_deadlock
+from vta_pynq.timing.engine import engine_insns, run_engine
 from vta_pynq.timing.profiles import HwProfile
 from vta_pynq.timing.report import CycleReport
 
 __all__ = ["TimedStream", "simulate"]
 
-_ENGINE_MODULES = (Module.LOAD, Module.COMPUTE, Module.STORE)
-_MODULE_OF_CLIENT: dict[Client, Module] = {
-    "fetch": Module.FETCH,
-    "uop": Module.COMPUTE,
-    "wgt": Module.LOAD,
-    "inp": Module.LOAD,
-    "acc": Module.COMPUTE,
-    "out": Module.STORE,
-}
 _LONGEST_RUN_CYCLES = 1 << 62  # times are 64-bit integers
 _MOST_TOKENS = 1 << 20
-
-# The layouts of `timing_insn` and `timing_times` in csrc/engine.h.
-_INSN_DTYPE = np.dtype(
-    [
-        ("cycles", "i8"),
-        ("first_beat", "i8"),
-        ("beats", "i8"),
-        ("port", "i1"),
-        ("module", "u1"),
-        ("pops", "u1"),
-        ("pushes", "u1"),
-    ],
-    align=True,
-)
-_TIMES_DTYPE = np.dtype(
-    [
-        ("issue", "i8"),
-        ("start", "i8"),
-        ("end", "i8"),
-        ("port_wait", "i8"),
-        ("push_wait", "i8"),
-        ("last_token", "i1"),
-    ],
-    align=True,
-)
 
 
 class TimedStream(Protocol):
@@ -126,11 +94,14 @@ def simulate(
             f"cycle model: stream must take fewer than {_LONGEST_RUN_CYCLES} cycles; "
             "look for loop counts that wrap"
         )
-    insns = _engine_insns(records, costs, timing)
-    times, result = _run_engine(insns, profile, timing, config, latency, tokens)
+    insns = engine_insns(records, costs, timing)
+    times, result = run_engine(insns, profile, timing, latency, tokens)
     if result["done"] != len(words):
-        raise SimError(_explain_deadlock(records, insns, profile, result))
-    return CycleReport.of(records, insns["module"], costs, times, result, profile.name, timing, detail)
+        raise SimError(explain_deadlock(records, insns, profile, result))
+    finishes = np.flatnonzero(records["opcode"] == Opcode.FINISH)
+    finish = int(finishes[0]) if finishes.size else None
+    report = CycleReport.of(insns["module"], costs, times, finish, result, profile.name, timing)
+    return dataclasses.replace(report, detail=report.rows) if detail else report
 
 
 def _arguments(
@@ -153,140 +124,3 @@ def _arguments(
             f"not {tokens!r}"
         )
     return words, config, tokens
-
-
-def _engine_insns(
-    records: npt.NDArray[np.void], costs: InstructionCosts, timing: Timing
-) -> npt.NDArray[np.void]:
-    insns = np.zeros(len(records), _INSN_DTYPE)
-    insns["cycles"], insns["beats"] = costs.cycles, costs.beats
-    insns["first_beat"] = costs.first_beat
-    shared = np.array([_contended(port.clients) for port in timing.ports] + [False])
-    insns["port"] = np.where(shared[costs.port], costs.port, -1)
-    module = _MODULE_TABLE[records["opcode"], records["memory_type"]]
-    insns["module"] = module
-    for k, token in enumerate(TOKENS):
-        pops = records[token.pop_flag] & (module == _ENGINE_MODULES.index(token.consumer))
-        pushes = records[token.push_flag] & (module == _ENGINE_MODULES.index(token.producer))
-        insns["pops"] |= pops << k
-        insns["pushes"] |= pushes << k
-    return insns
-
-
-def _module_table() -> npt.NDArray[np.uint8]:
-    """Module of every opcode and memory type; published fetch units send the rest to compute."""
-    table = np.zeros((8, 8), np.uint8)
-    for opcode in range(8):
-        for memory in range(8):
-            module = module_of(opcode, memory) or Module.COMPUTE
-            table[opcode, memory] = _ENGINE_MODULES.index(module)
-    return table
-
-
-_MODULE_TABLE = _module_table()
-
-
-def _contended(clients: tuple[Client, ...]) -> bool:
-    return len({_MODULE_OF_CLIENT[client] for client in clients}) > 1
-
-
-def _run_engine(
-    insns: npt.NDArray[np.void],
-    profile: HwProfile,
-    timing: Timing,
-    config: HwConfig,
-    latency: int,
-    tokens: tuple[int, ...],
-) -> tuple[npt.NDArray[np.void], dict[str, Any]]:
-    from vta_pynq.timing import _cycles  # here, so that profiles work before it is built
-
-    ffi, count = _cycles.ffi, len(insns)
-    unbounded = max(count, 1) + max(tokens)
-    setup = ffi.new("timing_setup *")
-    depth = profile.insn_queue_depth
-    queue = unbounded if depth is None else depth + profile.insn_queue_skid
-    capacity = unbounded if profile.token_capacity is None else profile.token_capacity
-    if profile.tokens_saturate and profile.tokens_tolerated is not None:
-        capacity = profile.tokens_tolerated
-    ring_size = max(min(capacity, unbounded), max(tokens), 1)
-    setup.queue_capacity = [queue] * len(_ENGINE_MODULES)
-    setup.token_capacity = min(capacity, ring_size)
-    setup.token_latency = timing.token_latency
-    setup.tokens_in = list(tokens)
-    setup.tokens_saturate = profile.tokens_saturate
-    port = timing.port_of("fetch")
-    fetch = timing.fetch
-    setup.fetch_first = fetch.first + latency
-    setup.fetch_interval = fetch.interval
-    setup.fetch_chunk = fetch.chunk
-    setup.fetch_read_cycles = -(-INSN_BYTES // port.bus_bytes) * port.cycles_per_beat
-    setup.fetch_first_beat = fetch.request + latency
-    setup.fetch_port = timing.ports.index(port) if _contended(port.clients) else -1
-    times = np.zeros(count, _TIMES_DTYPE)
-    ring = np.zeros(len(TOKENS) * ring_size, np.int64)
-    assert insns.itemsize == ffi.sizeof("timing_insn")
-    assert times.itemsize == ffi.sizeof("timing_times")
-    result = ffi.new("timing_result *")
-    status = _cycles.lib.timing_run(
-        setup,
-        count,
-        ffi.cast("timing_insn *", ffi.from_buffer(insns)),
-        ffi.cast("int64_t *", ffi.from_buffer(ring)),
-        ring_size,
-        ffi.cast("timing_times *", ffi.from_buffer(times)),
-        result,
-    )
-    assert status != _cycles.lib.TIMING_BAD_INPUT
-    names = ("head", "missing", "full", "tokens", "lost", "port_cycles")
-    values: dict[str, Any] = {name: list(getattr(result, name)) for name in names}
-    return times, {"done": result.done, "fetched": result.fetched, **values}
-
-
-def _explain_deadlock(
-    records: npt.NDArray[np.void],
-    insns: npt.NDArray[np.void],
-    profile: HwProfile,
-    result: dict[str, Any],
-) -> str:
-    parts = []
-    for m, module in enumerate(_ENGINE_MODULES):
-        head = result["head"][m]
-        if head < 0:
-            continue
-        where = f"insn {head} {_name(records[head])}"
-        for k, token in enumerate(TOKENS):
-            if result["missing"][m] >> k & 1:
-                parts.append(
-                    f"{module.name.lower()} waits at {where} for a {token.name} token "
-                    f"from {token.producer.name.lower()}"
-                )
-            if result["full"][m] >> k & 1:
-                parts.append(
-                    f"{module.name.lower()} waits at {where} to push a {token.name} token, "
-                    f"of which {token.consumer.name.lower()} has {profile.token_capacity}"
-                )
-    fetched = result["fetched"]
-    if fetched < len(records):
-        module = _ENGINE_MODULES[insns["module"][fetched]]
-        parts.append(
-            f"fetch waits at insn {fetched} {_name(records[fetched])} for room in the full "
-            f"{module.name.lower()} queue"
-        )
-    lost = [f"{n} {token.name}" for n, token in zip(result["lost"], TOKENS) if n]
-    if lost:
-        parts.append(f"saturated counters lost tokens: {', '.join(lost)}")
-    return (
-        f"cycle model: stream must not dead-lock on {profile.name}, but {'; '.join(parts)}; "
-        "run 'vta lint' to find the instruction that breaks the balance"
-    )
-
-
-def _name(record: np.void) -> str:
-    opcode = int(record["opcode"])
-    if opcode not in list(Opcode):
-        return f"opcode {opcode}"
-    name = Opcode(opcode).name
-    if opcode not in (Opcode.LOAD, Opcode.STORE):
-        return name
-    memory = int(record["memory_type"])
-    return f"{name} {MemType(memory).name if memory in list(MemType) else memory}"

@@ -13,10 +13,10 @@ from typing import Literal
 
 __all__ = [
     "CHISEL_64BIT_TIMING",
+    "HLS_64BIT_TIMING",
+    "HLS_128BIT_TIMING",
     "Client",
     "FetchTiming",
-    "HLS_128BIT_TIMING",
-    "HLS_64BIT_TIMING",
     "LoopTiming",
     "MemoryPort",
     "MoveTiming",

@@ -193,6 +193,4 @@ def get_profile(name: str) -> HwProfile:
     try:
         return PROFILES[name]
     except (KeyError, TypeError):
-        raise ConfigError(
-            f"profile must be one of {', '.join(PROFILES)}, not {name!r}"
-        ) from None
+        raise ConfigError(f"profile must be one of {', '.join(PROFILES)}, not {name!r}") from None

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import dataclasses
 import enum
+import functools
 from collections.abc import Iterable, Mapping
 from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
 
-from vta_pynq.isa.table import TOKENS, MemType, Module, Opcode
+from vta_pynq.isa.table import TOKENS, MemType, Module
 from vta_pynq.timing.costs import InstructionCosts
+from vta_pynq.timing.engine import ENGINE_MODULES
 from vta_pynq.timing.parameters import Timing
 
 __all__ = ["DETAIL_DTYPE", "CycleReport", "LabelCycles", "ModuleCycles", "StallReason"]
@@ -62,7 +64,6 @@ up to the `end` of its last instruction.
 """
 
 _FIRST_TOKEN = StallReason.L2G
-_MODULES = (Module.LOAD, Module.COMPUTE, Module.STORE)
 
 
 class Label(Protocol):
@@ -129,51 +130,54 @@ class CycleReport:
     bytes_moved: Mapping[MemType, int]
     port_cycles: tuple[int, ...]
     lost_tokens: Mapping[str, int]
-    detail: npt.NDArray[np.void] | None
-    _rows: npt.NDArray[np.void] = dataclasses.field(repr=False)
+    _engine_module: npt.NDArray[np.uint8] = dataclasses.field(repr=False)
+    _times: npt.NDArray[np.void] = dataclasses.field(repr=False)
+    detail: npt.NDArray[np.void] | None = dataclasses.field(default=None, repr=False)
 
     @classmethod
     def of(
         cls,
-        records: npt.NDArray[np.void],
         engine_module: npt.NDArray[np.uint8],
         costs: InstructionCosts,
         times: npt.NDArray[np.void],
+        finish: int | None,
         result: Mapping[str, Any],
         profile: str,
         timing: Timing,
-        detail: bool,
     ) -> CycleReport:
-        """Put together what `simulate` found."""
-        rows = _detail_rows(engine_module, times)
-        end = int(times["end"].max(initial=0))
-        finishes = records["opcode"] == Opcode.FINISH
+        """Put together what `simulate` found; `finish` is the first FINISH."""
+        end = max(result["last_end"])
         total = end
-        if finishes.any():
-            seen = int(times["start"][np.argmax(finishes)]) + timing.done_visible
+        if finish is not None:
+            seen = int(times["start"][finish]) + timing.done_visible
             total = -(-seen // timing.poll_interval) * timing.poll_interval
         moved = np.bincount(
             np.maximum(costs.memory, 0), weights=costs.bytes_moved, minlength=len(MemType)
         )
         return cls(
             profile=profile,
-            instructions=len(records),
+            instructions=len(times),
             total_cycles=total,
             end_cycles=end,
-            modules={m: _module_cycles(rows, m, total) for m in _MODULES},
+            modules={m: _module_cycles(result, k, total) for k, m in enumerate(ENGINE_MODULES)},
             bytes_moved={m: int(moved[m]) for m in MemType},
             port_cycles=tuple(result["port_cycles"][: len(timing.ports)]),
-            lost_tokens={t.name: n for t, n in zip(TOKENS, result["lost"])},
-            detail=rows if detail else None,
-            _rows=rows,
+            lost_tokens={t.name: n for t, n in zip(TOKENS, result["lost"], strict=True)},
+            _engine_module=engine_module,
+            _times=times,
         )
+
+    @functools.cached_property
+    def rows(self) -> npt.NDArray[np.void]:
+        """`detail`, computed when first used."""
+        return _detail_rows(self._engine_module, self._times)
 
     def by_label(self, labels: Iterable[Label]) -> list[LabelCycles]:
         """Share of each label, such as a layer, in the order given."""
-        latest = np.concatenate([[0], np.maximum.accumulate(self._rows["end"])])
+        latest = np.concatenate([[0], np.maximum.accumulate(self.rows["end"])])
         shares = []
         for label in labels:
-            rows = self._rows[label.begin : label.end]
+            rows = self.rows[label.begin : label.end]
             begin, end = max(label.begin, 0), min(label.end, self.instructions)
             shares.append(
                 LabelCycles(
@@ -181,8 +185,8 @@ class CycleReport:
                     begin=int(rows["start"].min(initial=self.end_cycles)),
                     end=int(rows["end"].max(initial=0)),
                     cycles=int(latest[max(end, begin)] - latest[begin]),
-                    busy={m: int(rows["busy"][rows["module"] == m].sum()) for m in _MODULES},
-                    stalls={m: _stalls(rows[rows["module"] == m]) for m in _MODULES},
+                    busy={m: int(rows["busy"][rows["module"] == m].sum()) for m in ENGINE_MODULES},
+                    stalls={m: _stalls(rows[rows["module"] == m]) for m in ENGINE_MODULES},
                 )
             )
         return shares
@@ -192,9 +196,9 @@ def _detail_rows(
     engine_module: npt.NDArray[np.uint8], times: npt.NDArray[np.void]
 ) -> npt.NDArray[np.void]:
     rows = np.zeros(len(times), DETAIL_DTYPE)
-    rows["module"] = engine_module + int(_MODULES[0])
+    rows["module"] = engine_module + int(ENGINE_MODULES[0])
     free = np.zeros(len(times), np.int64)  # when the module had finished what came before
-    for module in range(len(_MODULES)):
+    for module in range(len(ENGINE_MODULES)):
         chosen = np.flatnonzero(engine_module == module)
         free[chosen[1:]] = times["end"][chosen[:-1]]
     for name in ("issue", "start", "end"):
@@ -229,11 +233,10 @@ def _stalls(rows: npt.NDArray[np.void]) -> dict[StallReason, int]:
     return dict(sorted(stalls.items()))
 
 
-def _module_cycles(rows: npt.NDArray[np.void], module: Module, total: int) -> ModuleCycles:
-    mine = rows[rows["module"] == module]
+def _module_cycles(result: Mapping[str, Any], k: int, total: int) -> ModuleCycles:
     return ModuleCycles(
-        instructions=len(mine),
-        busy=int(mine["busy"].sum()),
-        stalls=_stalls(mine),
-        idle=max(total - int(mine["end"].max(initial=0)), 0),
+        instructions=result["ended"][k],
+        busy=result["busy"][k],
+        stalls={r: result["stalls"][k][r] for r in StallReason if r is not StallReason.NONE},
+        idle=max(total - result["last_end"][k], 0),
     )

@@ -109,11 +109,17 @@ static void start(engine *e, int m, int64_t now, int8_t last_token) {
         e->tokens[k].head = (e->tokens[k].head + 1) % e->ring_size;
         e->tokens[k].count--;
     }
+    int64_t *stalls = e->result->stalls[m];
+    int64_t ready = max64(times->issue, module->free);
+    stalls[TIMING_FETCH] += ready - module->free;
+    if (last_token >= 0) stalls[TIMING_TOKEN + last_token] += now - ready;
     times->start = now;
     times->last_token = last_token;
     times->port_wait = take_port(e, insn->port, now + insn->first_beat, insn->beats);
     times->push_wait = 0;
     times->end = now + insn->cycles + times->port_wait;
+    stalls[TIMING_PORT] += times->port_wait;
+    e->result->busy[m] += insn->cycles;
     module->phase = BUSY;
 }
 
@@ -146,6 +152,9 @@ static void finish(engine *e, int m, int64_t now) {
         return;
     }
     e->times[i].push_wait = now - e->times[i].end;
+    e->result->stalls[m][TIMING_PUSH] += e->times[i].push_wait;
+    e->result->ended[m]++;
+    e->result->last_end[m] = now;
     e->times[i].end = now;
     for (int k = 0; k < TIMING_TOKENS; k++)
         if (e->insns[i].pushes >> k & 1) push(e, k, now);
