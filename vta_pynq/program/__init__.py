@@ -1,19 +1,9 @@
 """The program file: one compiled model. The format is described in docs/program-file.md."""
 
 from vta_pynq.program.layout import Layout, activation_layout, plain_layout, weight_layout
+from vta_pynq.program.memory import DTYPES, Arena, ArenaKind, Quantization, Tensor
 from vta_pynq.program.model import FORMAT_VERSION, Program
-from vta_pynq.program.parts import (
-    DTYPES,
-    Arena,
-    ArenaKind,
-    CpuStep,
-    LayerReport,
-    Quantization,
-    Relocations,
-    Step,
-    Tensor,
-    VtaStep,
-)
+from vta_pynq.program.steps import CpuStep, LayerReport, Relocations, Step, VtaStep
 
 __all__ = [
     "DTYPES",

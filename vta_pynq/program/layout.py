@@ -111,7 +111,9 @@ class Layout:
         Returns a C-contiguous array of `stored_shape(array.shape)`.
         """
         pairs = self._pairs(array.shape)
-        padding = [(0, outer * inner - n) for (outer, inner), n in zip(pairs, array.shape)]
+        padding = [
+            (0, outer * inner - n) for (outer, inner), n in zip(pairs, array.shape, strict=True)
+        ]
         padded = np.pad(array, padding) if any(after for _, after in padding) else array
         split = padded.reshape([n for pair in pairs for n in pair]).transpose(self._order())
         return np.ascontiguousarray(split).reshape(self.stored_shape(array.shape))

@@ -13,18 +13,11 @@ import numpy.typing as npt
 
 from vta_pynq.config import HwConfig
 from vta_pynq.errors import ProgramError
+from vta_pynq.program.access import Accesses, find_accesses
 from vta_pynq.program.check import check_program
-from vta_pynq.program.parts import (
-    Arena,
-    LayerReport,
-    Relocations,
-    Step,
-    Tensor,
-    VtaStep,
-    frozen_array,
-    frozen_metadata,
-)
-from vta_pynq.program.rules import at
+from vta_pynq.program.memory import Arena, Tensor, frozen_array
+from vta_pynq.program.rules import at, shown
+from vta_pynq.program.steps import LayerReport, Relocations, Step, VtaStep, frozen_metadata
 from vta_pynq.stream import InstructionStream, StreamLabel
 from vta_pynq.timing.profiles import DEFAULT_PROFILE
 
@@ -74,31 +67,49 @@ class Program:
     def __post_init__(self) -> None:
         for field in ("steps", "arenas", "tensors", "inputs", "outputs", "labels", "layers"):
             object.__setattr__(self, field, tuple(getattr(self, field)))
-        words = np.ascontiguousarray(np.asarray(self.words), np.dtype("<u8"))
+        # Sections of a file lie at odd addresses, which C code must not see.
+        words = np.require(self.words, np.dtype("<u8"), ["C", "A"])
         if words.ndim != 2 or words.shape[1] != 2:
             raise ProgramError(f"program: words must have shape (n, 2), not {list(words.shape)}")
         object.__setattr__(self, "words", frozen_array(words))
         object.__setattr__(self, "metadata", frozen_metadata(self.metadata))
-        with at(f"program '{self.model}'" if isinstance(self.model, str) else "program"):
+        with at(f"program {shown(self.model)}"):
             check_program(self)
 
     # ---- lookups -------------------------------------------------------------------------
 
     @functools.cached_property
-    def _tensor_by_name(self) -> dict[str, Tensor]:
+    def tensor_by_name(self) -> Mapping[str, Tensor]:
+        """Every tensor by its name."""
         return {tensor.name: tensor for tensor in self.tensors}
 
     @functools.cached_property
-    def _arena_by_name(self) -> dict[str, Arena]:
+    def arena_by_name(self) -> Mapping[str, Arena]:
+        """Every arena by its name."""
         return {arena.name: arena for arena in self.arenas}
+
+    @functools.cached_property
+    def _tensors_by_arena(self) -> dict[str, list[Tensor]]:
+        found: dict[str, list[Tensor]] = {}
+        for tensor in self.tensors:
+            found.setdefault(tensor.arena, []).append(tensor)
+        return found
+
+    def tensors_in(self, arena: str) -> tuple[Tensor, ...]:
+        """The tensors of an arena, aliases included."""
+        return tuple(self._tensors_by_arena.get(arena, ()))
+
+    def root(self, tensor: Tensor) -> Tensor:
+        """The tensor whose memory this one is: itself, or what it is an alias of."""
+        return tensor if tensor.alias_of is None else self.tensor(tensor.alias_of)
 
     def tensor(self, name: str) -> Tensor:
         """The tensor of that name; `KeyError` where there is none."""
-        return self._tensor_by_name[name]
+        return self.tensor_by_name[name]
 
     def arena(self, name: str) -> Arena:
         """The arena of that name; `KeyError` where there is none."""
-        return self._arena_by_name[name]
+        return self.arena_by_name[name]
 
     @property
     def input_tensors(self) -> tuple[Tensor, ...]:
@@ -134,9 +145,14 @@ class Program:
                 f"not in '{tensor.arena}'"
             )
         raw = data[tensor.offset : tensor.end].view(tensor.np_dtype)
-        return raw.reshape(tensor.stored_shape)
+        return frozen_array(np.require(raw, requirements=["A"]).reshape(tensor.stored_shape))
 
     # ---- instructions --------------------------------------------------------------------
+
+    @functools.cached_property
+    def accesses(self) -> Accesses:
+        """The DRAM accesses of `words`; entry i belongs to relocation i."""
+        return find_accesses(self.words, self.config)
 
     def link(self, addresses: Mapping[str, int]) -> npt.NDArray[np.uint64]:
         """Instructions with the addresses of the arenas put in; see `vta_pynq.program.link`."""
