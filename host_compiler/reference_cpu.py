@@ -24,14 +24,45 @@ def _quantise(inputs: list[Array], attributes: Mapping[str, Any]) -> list[Array]
 
 
 def _dequantise(inputs: list[Array], attributes: Mapping[str, Any]) -> list[Array]:
-    """(x - zero_point) * scale in float32."""
-    wide = inputs[0].astype(np.int32) - attributes["zero_point"]
-    return [(wide * np.float32(attributes["scale"])).astype(np.float32)]
+    """(x - zero_point) * scale in float32; per index of `axis` where the scale is a list."""
+    wide = inputs[0].astype(np.int64) - attributes["zero_point"]
+    scale = np.asarray(attributes["scale"], np.float32)
+    if scale.ndim:
+        shape = [1] * wide.ndim
+        shape[attributes["axis"]] = -1
+        scale = scale.reshape(shape)
+    return [wide.astype(np.float32) * scale]
+
+
+def _offset(inputs: list[Array], attributes: Mapping[str, Any]) -> list[Array]:
+    """x + offset as another integer type, without saturation."""
+    return [(inputs[0].astype(np.int64) + attributes["offset"]).astype(attributes["dtype"])]
+
+
+def _leaky_relu(inputs: list[Array], attributes: Mapping[str, Any]) -> list[Array]:
+    x = inputs[0]
+    return [np.where(x < 0, x * np.float32(attributes.get("alpha", 0.01)), x)]
+
+
+def _clip(inputs: list[Array], attributes: Mapping[str, Any]) -> list[Array]:
+    """Bounds are the second and third operand, or attributes."""
+    low = inputs[1] if len(inputs) > 1 else attributes.get("min", -np.inf)
+    high = inputs[2] if len(inputs) > 2 else attributes.get("max", np.inf)
+    return [np.clip(inputs[0], np.float32(low), np.float32(high))]
 
 
 CPU_REFERENCE: dict[str, Callable[[list[Array], Mapping[str, Any]], list[Array]]] = {
     "quantize": _quantise,
     "dequantize": _dequantise,
+    "offset": _offset,
+    "identity": lambda inputs, attributes: [inputs[0]],
+    "add": lambda inputs, attributes: [inputs[0] + inputs[1]],
+    "sub": lambda inputs, attributes: [inputs[0] - inputs[1]],
+    "relu": lambda inputs, attributes: [np.maximum(inputs[0], 0)],
+    "leaky_relu": _leaky_relu,
+    "clip": _clip,
+    "concat": lambda inputs, attributes: [np.concatenate(inputs, attributes["axis"])],
+    "transpose": lambda inputs, attributes: [inputs[0].transpose(attributes["perm"])],
 }
 """Operator name to function of (inputs and constants, attributes)."""
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 __all__ = [
     "AsmError",
+    "CompileError",
     "ConfigError",
     "DeviceError",
     "DeviceTimeout",
@@ -42,6 +43,10 @@ class ProgramError(VtaError, ValueError):
 
 class KernelError(VtaError, ValueError):
     """A hand-written or generated kernel asks for what the hardware cannot do: change it."""
+
+
+class CompileError(VtaError, ValueError):
+    """A model is damaged, or holds what the compiler does not support: change the model."""
 
 
 class ShapeError(VtaError, ValueError):

@@ -1,0 +1,68 @@
+"""Rectifiers: they become clipping bounds and slopes of the rescale that follows."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+
+from host_compiler.importer.builder import GraphBuilder
+from host_compiler.importer.carriers import Pending, Quantised
+from host_compiler.importer.processor import on_processor
+from host_compiler.importer.registry import handles
+from host_compiler.importer.source import OnnxNode
+
+__all__: list[str] = []
+
+
+def _pending(graph: GraphBuilder, node: OnnxNode) -> Pending | None:
+    """The input as a sum whose activation may still change; None where it is something else."""
+    found = graph.carrier(node, 0)
+    if isinstance(found, Quantised) and found.real:
+        return graph.lift(found, graph.shape(node.input(0)), ())
+    if isinstance(found, Pending) and graph.uses(node.input(0)) == 1:
+        return found
+    return None
+
+
+def _set(graph: GraphBuilder, node: OnnxNode, pending: Pending) -> None:
+    source = (*pending.source, node.name)
+    graph.carriers[node.outputs[0]] = dataclasses.replace(pending, source=source)
+
+
+@handles("Relu")
+def relu(graph: GraphBuilder, node: OnnxNode) -> None:
+    """max(x, 0)."""
+    pending = _pending(graph, node)
+    if pending is None:
+        on_processor(graph, node)
+        return
+    low, high = max(pending.low, 0.0), max(pending.high, 0.0)
+    _set(graph, node, dataclasses.replace(pending, low=low, high=high))
+
+
+@handles("Clip")
+def clip(graph: GraphBuilder, node: OnnxNode) -> None:
+    """min(max(x, low), high)."""
+    low = float(graph.const(node, 1, np.float32(-np.inf)).item())
+    high = float(graph.const(node, 2, np.float32(np.inf)).item())
+    pending = _pending(graph, node)
+    if pending is None or low > high:
+        on_processor(graph, node)
+        return
+    bounds = [min(max(bound, low), high) for bound in (pending.low, pending.high)]
+    _set(graph, node, dataclasses.replace(pending, low=bounds[0], high=bounds[1]))
+
+
+@handles("LeakyRelu")
+def leaky_relu(graph: GraphBuilder, node: OnnxNode) -> None:
+    """x for x >= 0, slope * x below."""
+    pending = _pending(graph, node)
+    slope = float(np.float32(node.attributes.get("alpha", 0.01)))
+    if pending is None or not pending.is_linear or not 0 <= slope <= 1:
+        on_processor(graph, node)
+        return
+    if slope == 0:
+        _set(graph, node, dataclasses.replace(pending, low=0.0))
+    else:
+        _set(graph, node, dataclasses.replace(pending, leak=slope))

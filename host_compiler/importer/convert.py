@@ -1,0 +1,63 @@
+"""The walk over an ONNX model that builds the graph."""
+
+from __future__ import annotations
+
+from host_compiler.importer import (  # noqa: F401  (importing a family registers its handlers)
+    activations,
+    elementwise,
+    linear,
+    moves,
+    pooling,
+    quantisation,
+)
+from host_compiler.importer.builder import GraphBuilder
+from host_compiler.importer.carriers import Plain, Quantised
+from host_compiler.importer.processor import on_processor
+from host_compiler.importer.quantisation import UINT8_OFFSET
+from host_compiler.importer.registry import HANDLERS
+from host_compiler.importer.source import ModelSource, Shapes, load_onnx
+from host_compiler.ir import Graph
+
+__all__ = ["import_model"]
+
+
+def import_model(source: ModelSource, shapes: Shapes | None = None) -> Graph:
+    """Read a quantised ONNX model into a verified graph.
+
+    Parameters
+    ----------
+    source
+        A path, the file's bytes, or an `onnx.ModelProto`.
+    shapes
+        Extents for dynamic inputs: input name to shape, or symbolic extent to number.
+
+    Raises
+    ------
+    CompileError
+        The model is damaged or holds what the compiler does not support; the message names
+        node, operator and reason.
+    """
+    model = load_onnx(source, shapes)
+    graph = GraphBuilder(model)
+    inputs = []
+    for name in model.inputs:
+        inputs.append(graph.value(name, graph.shape(name), model.dtypes[name]))
+        graph.carriers[name] = Plain(name)
+    for node in model.nodes:
+        HANDLERS.get((node.domain, node.op), on_processor)(graph, node)
+    outputs = [_output(graph, name) for name in model.outputs]
+    result = Graph(model.name, graph.values.values(), graph.nodes, inputs, outputs)
+    result.verify()
+    return result
+
+
+def _output(graph: GraphBuilder, name: str) -> str:
+    """The graph value that holds what ONNX calls the output, in the model's own type."""
+    found = graph.carriers[name]
+    if isinstance(found, Quantised) and not found.real:
+        if found.dtype == "int8":
+            return found.value
+        shape = graph.values[found.value].shape
+        attributes = {"offset": UINT8_OFFSET, "dtype": "uint8"}
+        return graph.cpu("offset", [found.value], f"{name}.uint8", shape, "uint8", attributes)
+    return graph.real_value(name, found)

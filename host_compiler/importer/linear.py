@@ -1,0 +1,217 @@
+"""Conv, ConvTranspose, Gemm and MatMul on dequantised tensors with constant weights."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from host_compiler.importer.builder import GraphBuilder, refuse
+from host_compiler.importer.carriers import Const, Pending, QuantConst, Quantised
+from host_compiler.importer.processor import on_processor
+from host_compiler.importer.registry import handles
+from host_compiler.importer.source import OnnxNode
+from host_compiler.ir import Conv, ConvTranspose
+
+__all__ = ["bias_integers", "conv_fields", "conv_pads"]
+
+Array = npt.NDArray[Any]
+
+
+def _pair(values: Sequence[int] | None, default: int = 1) -> tuple[int, int]:
+    """(height, width) out of an attribute of one or two extents."""
+    if not values:
+        return (default, default)
+    return (default, int(values[0])) if len(values) == 1 else (int(values[0]), int(values[1]))
+
+
+def conv_pads(
+    node: OnnxNode, size: Sequence[int], kernel: Sequence[int]
+) -> tuple[int, int, int, int]:
+    """(top, left, bottom, right) from `pads` or `auto_pad`; `size` is the input's (h, w)."""
+    strides = _pair(node.attributes.get("strides"))
+    dilations = _pair(node.attributes.get("dilations"))
+    auto = node.attributes.get("auto_pad", b"NOTSET").decode()
+    if auto == "NOTSET":
+        pads = [int(p) for p in node.attributes.get("pads", ())]
+        if len(pads) == 2:
+            pads = [0, pads[0], 0, pads[1]]
+        top, left, bottom, right = pads or (0, 0, 0, 0)
+        return top, left, bottom, right
+    if auto == "VALID":
+        return (0, 0, 0, 0)
+    before, after = [], []
+    for i in range(2):
+        out = -(-size[i] // strides[i])
+        total = max((out - 1) * strides[i] + dilations[i] * (kernel[i] - 1) + 1 - size[i], 0)
+        small, large = total // 2, total - total // 2
+        before.append(small if auto == "SAME_UPPER" else large)
+        after.append(large if auto == "SAME_UPPER" else small)
+    return (before[0], before[1], after[0], after[1])
+
+
+def conv_fields(node: OnnxNode, size: Sequence[int], kernel: Sequence[int]) -> dict[str, Any]:
+    """The geometry of a convolution node."""
+    return {
+        "strides": _pair(node.attributes.get("strides")),
+        "pads": conv_pads(node, size, kernel),
+        "dilations": _pair(node.attributes.get("dilations")),
+        "group": int(node.attributes.get("group", 1)),
+    }
+
+
+def bias_integers(
+    graph: GraphBuilder,
+    node: OnnxNode,
+    index: int,
+    scale: npt.NDArray[np.float64],
+    channels: int,
+) -> npt.NDArray[np.int32] | None:
+    """The bias in units of the sum's scale, rounded to the nearest integer.
+
+    Exact where the model holds int32 at that very scale, as quantisers write it.
+    """
+    if not node.input(index):
+        return None
+    found = graph.carrier(node, index)
+    if isinstance(found, QuantConst):
+        centred, own = found.centred().reshape(-1), found.scale.reshape(-1)
+        integers = centred * (own / scale) if not np.array_equal(own, scale) else centred
+    elif isinstance(found, Const):
+        integers = found.array.astype(np.float64).reshape(-1) / scale
+    else:
+        raise refuse(node, "bias must be constant")
+    integers = np.broadcast_to(np.rint(integers), (channels,))
+    if np.abs(integers).max(initial=0) > np.iinfo(np.int32).max:
+        raise refuse(node, "bias must fit 32 bits in units of input scale times weight scale")
+    return integers.astype(np.int32)
+
+
+def _sum_scale(x: Quantised, weight: QuantConst) -> npt.NDArray[np.float64]:
+    product = x.scale * weight.scale
+    return product.reshape(()) if product.size == 1 else product.reshape(-1)
+
+
+def _operands(graph: GraphBuilder, node: OnnxNode) -> tuple[Quantised, QuantConst] | None:
+    """Activation and weight where both are dequantised integers and the weight is constant."""
+    x, weight = graph.carrier(node, 0), graph.carrier(node, 1)
+    if isinstance(x, Quantised) and x.real and isinstance(weight, QuantConst) and weight.real:
+        return x, weight
+    return None
+
+
+@handles("Conv")
+def conv(graph: GraphBuilder, node: OnnxNode) -> None:
+    """Convolution over one or two spatial axes."""
+    operands = _operands(graph, node)
+    if operands is None or len(operands[1].integers.shape) not in (3, 4):
+        on_processor(graph, node)
+        return
+    x, weight = operands
+    if weight.axis not in (None, 0):
+        raise refuse(node, "weights must be quantised per tensor or per output channel")
+    integers = weight.centred()
+    shape = graph.shape(node.input(0))
+    if integers.ndim == 3:
+        integers, shape = integers[:, :, None], (*shape[:2], 1, shape[2])
+    scale = _sum_scale(x, weight)
+    fields = {
+        "weight": integers.astype(np.int16),
+        "bias": bias_integers(graph, node, 2, scale, integers.shape[0]),
+        "x_zero_point": x.zero_point,
+        **conv_fields(node, shape[2:], integers.shape[2:]),
+    }
+    source = graph.reshape(x.value, shape)
+    out = graph.shape(node.outputs[0])
+    graph.carriers[node.outputs[0]] = Pending(Conv, (source,), fields, scale, out, (node.name,))
+
+
+@handles("ConvTranspose")
+def conv_transpose(graph: GraphBuilder, node: OnnxNode) -> None:
+    """Transposed convolution over two spatial axes."""
+    operands = _operands(graph, node)
+    if operands is None or len(operands[1].integers.shape) != 4:
+        on_processor(graph, node)
+        return
+    x, weight = operands
+    group = int(node.attributes.get("group", 1))
+    if weight.axis is not None and (weight.axis != 1 or group != 1):
+        raise refuse(node, "weights must be quantised per tensor or per output channel")
+    integers = weight.centred()
+    strides = _pair(node.attributes.get("strides"))
+    extra = _pair(node.attributes.get("output_padding"), 0)
+    scale = _sum_scale(x, weight)
+    fields = {
+        "weight": integers.astype(np.int16),
+        "bias": bias_integers(graph, node, 2, scale, integers.shape[1] * group),
+        "x_zero_point": x.zero_point,
+        "strides": strides,
+        "pads": _transposed_pads(graph, node, integers.shape[2:], strides, extra),
+        "dilations": _pair(node.attributes.get("dilations")),
+        "output_padding": extra,
+        "group": group,
+    }
+    out = graph.shape(node.outputs[0])
+    graph.carriers[node.outputs[0]] = Pending(
+        ConvTranspose, (x.value,), fields, scale, out, (node.name,)
+    )
+
+
+def _transposed_pads(
+    graph: GraphBuilder,
+    node: OnnxNode,
+    kernel: Sequence[int],
+    strides: tuple[int, int],
+    extra: tuple[int, int],
+) -> tuple[int, int, int, int]:
+    auto = node.attributes.get("auto_pad", b"NOTSET").decode()
+    if auto == "NOTSET" and "output_shape" not in node.attributes:
+        top, left, bottom, right = (int(p) for p in node.attributes.get("pads", (0, 0, 0, 0)))
+        return top, left, bottom, right
+    dilations = _pair(node.attributes.get("dilations"))
+    size, out = graph.shape(node.input(0))[2:], graph.shape(node.outputs[0])[2:]
+    before, after = [], []
+    for i in range(2):
+        total = strides[i] * (size[i] - 1) + extra[i] + dilations[i] * (kernel[i] - 1) + 1 - out[i]
+        half = total // 2
+        first = half if auto != "SAME_LOWER" else total - half
+        if auto == "NOTSET":
+            first = half
+        before.append(first)
+        after.append(total - first)
+    return before[0], before[1], after[0], after[1]
+
+
+@handles("Gemm", "MatMul")
+def matrix_product(graph: GraphBuilder, node: OnnxNode) -> None:
+    """x · W with a constant W, as a 1x1 convolution over rows."""
+    operands = _operands(graph, node)
+    alpha, beta = node.attributes.get("alpha", 1.0), node.attributes.get("beta", 1.0)
+    if (
+        operands is None
+        or operands[1].integers.ndim != 2
+        or node.attributes.get("transA", 0)
+        or (alpha, beta) != (1.0, 1.0)
+    ):
+        on_processor(graph, node)
+        return
+    x, weight = operands
+    transposed = bool(node.attributes.get("transB", 0))
+    out_axis = 0 if transposed else 1
+    if weight.axis not in (None, out_axis):
+        raise refuse(node, "weights must be quantised per tensor or per output channel")
+    integers = weight.centred()
+    integers = integers if transposed else integers.T
+    scale = _sum_scale(x, weight)
+    shape = graph.shape(node.input(0))
+    rows = int(np.prod(shape[:-1], dtype=int))
+    fields = {
+        "weight": integers[:, :, None, None].astype(np.int16),
+        "bias": bias_integers(graph, node, 2, scale, integers.shape[0]),
+        "x_zero_point": x.zero_point,
+    }
+    source = graph.reshape(x.value, (rows, shape[-1], 1, 1))
+    out = graph.shape(node.outputs[0])
+    graph.carriers[node.outputs[0]] = Pending(Conv, (source,), fields, scale, out, (node.name,))
