@@ -67,9 +67,9 @@ _PRIMARY = {
     "log_acc_buff_size": ("LOG_ACC_BUFF_SIZE", 0, 31, "buffers are 1 byte to 2 GiB"),
 }
 # Keys of the original vta_config.json that describe the target, not the accelerator.
-_FOREIGN_KEYS = frozenset(
-    {"TARGET", "HW_VER", "HW_FREQ", "HW_CLK_TARGET", "LOG_OUT_WIDTH", "LOG_OUT_BUFF_SIZE"}
-)
+_FOREIGN_KEYS = frozenset({"TARGET", "HW_VER", "HW_FREQ", "HW_CLK_TARGET"})
+# Keys that say what follows from the others; they are checked, not used.
+_DERIVED_KEYS = frozenset({"LOG_OUT_WIDTH", "LOG_OUT_BUFF_SIZE", "NAME", "FINGERPRINT", "DERIVED"})
 _CAPABILITIES_KEY = "CAPABILITIES"
 
 _NAME = re.compile(
@@ -243,7 +243,8 @@ class HwConfig:
         """Read the keys of the original `vta_config.json`, plus an optional `CAPABILITIES` list.
 
         A key that is missing takes its default; `TARGET` and `HW_*` are ignored; derived keys
-        (`LOG_OUT_WIDTH`, `LOG_OUT_BUFF_SIZE`) must agree with what follows from the others.
+        (`LOG_OUT_WIDTH`, `LOG_OUT_BUFF_SIZE`, and what `vta config --json` adds) must agree with
+        what follows from the others.
 
         Raises
         ------
@@ -253,26 +254,39 @@ class HwConfig:
         if not isinstance(values, Mapping):
             raise ConfigError(f"configuration must be a JSON object, not {type(values).__name__}")
         by_key = {key: attribute for attribute, (key, *_) in _PRIMARY.items()}
-        unknown = set(values) - set(by_key) - _FOREIGN_KEYS - {_CAPABILITIES_KEY}
+        known = {*by_key, *_FOREIGN_KEYS, *_DERIVED_KEYS, _CAPABILITIES_KEY}
+        unknown = set(values) - known
         if unknown:
             raise ConfigError(
                 f"configuration: key must be one of {', '.join(by_key)}, "
-                f"not {sorted(map(str, unknown))[0]!r}"
+                f"not {min(map(str, unknown))!r}"
             )
         arguments = {by_key[key]: values[key] for key in by_key if key in values}
         if _CAPABILITIES_KEY in values:
             arguments["capabilities"] = values[_CAPABILITIES_KEY]
         config = cls(**arguments)
-        for key, derived in (
-            ("LOG_OUT_WIDTH", config.log_out_width),
-            ("LOG_OUT_BUFF_SIZE", config.log_out_buff_size),
-        ):
-            if values.get(key, derived) != derived:
-                raise ConfigError(
-                    f"configuration {config.name}: {key} must be {derived} "
-                    f"(it follows from the others), not {values[key]!r}"
-                )
+        config._check_derived(values)
         return config
+
+    def _check_derived(self, values: Mapping[str, Any]) -> None:
+        derived: dict[str, Any] = {
+            "LOG_OUT_WIDTH": self.log_out_width,
+            "LOG_OUT_BUFF_SIZE": self.log_out_buff_size,
+            "NAME": self.name,
+            "FINGERPRINT": self.fingerprint,
+        }
+        given = {key: value for key, value in values.items() if key in derived}
+        more = values.get("DERIVED", {})
+        if not isinstance(more, Mapping):
+            self._refuse(f"DERIVED must be an object, not {more!r}")
+        for name, value in more.items():
+            derived[f"DERIVED.{name}"] = getattr(self, str(name), None)
+            given[f"DERIVED.{name}"] = value
+        for key, value in given.items():
+            if value != derived[key]:
+                self._refuse(
+                    f"{key} must be {derived[key]} (it follows from the others), not {value!r}"
+                )
 
     @classmethod
     def from_json(cls, text: str) -> HwConfig:
@@ -317,7 +331,7 @@ class HwConfig:
 
     @functools.cached_property
     def fingerprint(self) -> str:
-        """16 hexadecimal digits that differ between configurations (SHA-256 of the canonical JSON)."""
+        """16 hexadecimal digits (of the SHA-256 of canonical JSON) that tell configurations apart."""
         canonical = json.dumps(self.to_dict(), sort_keys=True, separators=(",", ":"))
         return hashlib.sha256(canonical.encode()).hexdigest()[:16]
 

@@ -5,6 +5,7 @@ The format is described in docs/conformance.md.
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import json
 from collections.abc import Mapping
@@ -83,9 +84,7 @@ def load_case(path: str | Path) -> Case:
         or len(tokens) != len(TOKENS)
         or any(isinstance(t, bool) or not isinstance(t, int) or t < 0 for t in tokens)
     ):
-        raise ProgramError(
-            f"case {folder}: tokens_in must be {len(TOKENS)} counts, not {tokens!r}"
-        )
+        raise ProgramError(f"case {folder}: tokens_in must be {len(TOKENS)} counts, not {tokens!r}")
     wanted = meta["outputs"] if "outputs" in meta else [reader.get(meta, "output", dict)]
     stream = InstructionStream(
         name=str(meta.get("name", folder.name)),
@@ -115,10 +114,8 @@ class _Reader:
     def number(self, table: Any, key: str) -> int:
         value = table.get(key) if isinstance(table, dict) else None
         if isinstance(value, str):
-            try:
+            with contextlib.suppress(ValueError):
                 value = int(value, 0)
-            except ValueError:
-                pass
         if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= _DRAM_BYTES:
             raise self.fail(f"'{key}' in {_META} must be a number in 0..2^32, not {value!r}")
         return value

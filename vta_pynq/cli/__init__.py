@@ -28,6 +28,9 @@ __all__ = ["COMMANDS", "EXIT_NO", "EXIT_OK", "EXIT_USAGE", "PLUGIN_GROUP", "comm
 
 COMMANDS: dict[str, str] = {
     # One line a command, in the order of the alphabet: name, module.
+    "asm": "vta_pynq.cli.asm",
+    "config": "vta_pynq.cli.config",
+    "disasm": "vta_pynq.cli.disasm",
     "overlays": "vta_pynq.cli.overlays",
 }
 """The commands of this package; those of other packages come on top (`commands`)."""

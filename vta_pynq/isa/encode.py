@@ -6,15 +6,23 @@ instruction's format lacks are zero). Encoded ones are rows of two little-endian
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
 
 from vta_pynq.config import HwConfig
 from vta_pynq.errors import EncodeError
-from vta_pynq.isa.layout import Slot, format_layout, uop_layout
-from vta_pynq.isa.table import FORMATS, INSN_BYTES, MEM_FORMAT, Field, Format, Opcode
+from vta_pynq.isa.layout import Slot, format_layout, insn_mask, uop_layout
+from vta_pynq.isa.table import (
+    FORMATS,
+    HEAD_FIELDS,
+    INSN_BYTES,
+    MEM_FORMAT,
+    Field,
+    Format,
+    Opcode,
+)
 
 __all__ = [
     "INSN_DTYPE",
@@ -66,12 +74,15 @@ UOP_DTYPE = np.dtype([("dst_idx", "<u2"), ("src_idx", "<u2"), ("wgt_idx", "<u2")
 """One decoded micro-op."""
 
 _WORDS = np.dtype("<u8")
-_HEAD_FIELDS = 5  # opcode and the four dependency flags: all that FINISH means
+_CHUNK = 32768  # instructions at a time: their columns stay in cache
+_KNOWN = np.isin(np.arange(256), [int(opcode) for opcode in Opcode])
 
 Check = Literal["legal", "width"]
 
 
-def as_words(data: bytes | bytearray | memoryview | npt.NDArray[np.generic]) -> npt.NDArray[np.uint64]:
+def as_words(
+    data: bytes | bytearray | memoryview | npt.NDArray[np.generic],
+) -> npt.NDArray[np.uint64]:
     """View raw instruction bytes as an (n, 2) array of words without copying.
 
     Raises
@@ -88,23 +99,23 @@ def as_words(data: bytes | bytearray | memoryview | npt.NDArray[np.generic]) -> 
     return raw.view(_WORDS).reshape(-1, 2)
 
 
-def _check_field(
-    values: npt.NDArray[np.generic], field: Field, config: HwConfig, check: Check, where: str,
-    rows: npt.NDArray[np.intp] | None,
-) -> None:
-    low, high = (field.legal_range if check == "legal" else field.value_range)(config)
+def _range_error(
+    value: int, low: int, high: int, field: Field, config: HwConfig, where: str
+) -> EncodeError:
+    return EncodeError(
+        f"{where}: {field.name} must be in {low}..{high} ({config.name}), not {value}"
+    )
+
+
+def _first_outside(values: npt.NDArray[Any], low: int, high: int) -> int | None:
+    """Position of the first value outside low..high. Asks only what the dtype leaves open."""
+    limits = np.iinfo(values.dtype)
+    over = high < limits.max and values.max() > high
+    under = low > limits.min and values.min() < low
+    if not (over or under):
+        return None
     wide = values.astype(np.int64)
-    bad = np.flatnonzero((wide < low) | (wide > high))
-    if bad.size:
-        row = int(bad[0] if rows is None else rows[bad[0]])
-        raise EncodeError(
-            f"{where.format(row)}: {field.name} must be in {low}..{high} "
-            f"({config.name}), not {int(wide[bad[0]])}"
-        )
-
-
-def _selected(records: npt.NDArray[np.void], opcodes: tuple[Opcode, ...]) -> npt.NDArray[np.intp]:
-    return np.flatnonzero(np.isin(records["opcode"], opcodes))
+    return int(np.flatnonzero((wide < low) | (wide > high))[0])
 
 
 def encode(
@@ -132,53 +143,77 @@ def encode(
     EncodeError
         A field is out of range, or an opcode is unknown; the message names the instruction.
     """
-    words = np.zeros((len(records), 2), _WORDS)
-    done = 0
-    for format_ in FORMATS:
-        rows = _selected(records, format_.opcodes)
-        if rows.size:
-            words[rows] = _encode_format(records[rows], config, format_, check, rows)
-            done += rows.size
-    if done != len(records):
-        known = [int(o) for o in Opcode]
-        row = int(np.flatnonzero(~np.isin(records["opcode"], known))[0])
-        raise EncodeError(
-            f"insn {row}: opcode must be one of {', '.join(o.name for o in Opcode)}, "
-            f"not {int(records['opcode'][row])}"
-        )
+    words = np.empty((len(records), 2), _WORDS)
+    for start in range(0, len(records), _CHUNK):
+        chunk = slice(start, start + _CHUNK)
+        _encode_chunk(records[chunk], words[chunk], config, check, start)
     return words
 
 
+def _encode_chunk(
+    records: npt.NDArray[np.void],
+    words: npt.NDArray[np.uint64],
+    config: HwConfig,
+    check: Check,
+    start: int,
+) -> None:
+    opcodes = records["opcode"].copy()
+    done = 0
+    for format_ in FORMATS:
+        rows = _rows(opcodes, format_.opcodes)
+        if rows.size:
+            columns = _encode_format(records.take(rows), config, format_, check, rows, start)
+            words[rows, 0], words[rows, 1] = columns
+            done += rows.size
+    if done != len(records):
+        row = int(np.flatnonzero(~_KNOWN[opcodes])[0])
+        raise EncodeError(
+            f"insn {start + row}: opcode must be one of {', '.join(o.name for o in Opcode)}, "
+            f"not {int(opcodes[row])}"
+        )
+
+
+def _rows(opcodes: npt.NDArray[np.uint8], wanted: tuple[Opcode, ...]) -> npt.NDArray[np.intp]:
+    mask = opcodes == wanted[0]
+    for opcode in wanted[1:]:
+        mask |= opcodes == opcode
+    return np.flatnonzero(mask)
+
+
 def _encode_format(
-    records: npt.NDArray[np.void], config: HwConfig, format_: Format, check: Check,
+    records: npt.NDArray[np.void],
+    config: HwConfig,
+    format_: Format,
+    check: Check,
     rows: npt.NDArray[np.intp],
+    start: int,
 ) -> npt.NDArray[np.uint64]:
-    columns = [np.zeros(len(records), np.uint64), np.zeros(len(records), np.uint64)]
+    words = np.zeros((2, len(records)), np.uint64)
     for slot in format_layout(config, format_):
-        values = records[slot.field.name]
-        where = f"insn {{}} {format_.name}"
-        _check_field(values, slot.field, config, check, where, rows)
+        field = slot.field
+        values = records[field.name].copy()  # contiguous: each pass below is then vectorised
+        low, high = (field.legal_range if check == "legal" else field.value_range)(config)
+        bad = _first_outside(values, low, high)
+        if bad is not None:
+            name = Opcode(records["opcode"][bad]).name
+            where = f"insn {start + int(rows[bad])} {name}"
+            raise _range_error(int(values[bad]), low, high, field, config, where)
         if slot.width:
-            bits = values.astype(np.uint64) & np.uint64(slot.mask)
-            columns[slot.word] |= bits << np.uint64(slot.shift)
+            bits = values.astype(np.uint64)
+            if field.signed:
+                bits &= np.uint64(slot.mask)
+            bits <<= np.uint64(slot.shift)
+            words[slot.word] |= bits
     if format_ is MEM_FORMAT:
         finish = records["opcode"] == Opcode.FINISH
-        head = np.uint64((1 << sum(f.width(config) for f in format_.fields[:_HEAD_FIELDS])) - 1)
-        columns[0][finish] &= head
-        columns[1][finish] = 0
-    return np.stack(columns, axis=1)
+        words[0][finish] &= np.uint64(insn_mask(config, Opcode.FINISH))
+        words[1][finish] = 0
+    return words
 
 
-def _extract(words: npt.NDArray[np.uint64], slot: Slot) -> npt.NDArray[np.int64]:
-    bits = (words[:, slot.word] >> np.uint64(slot.shift)) & np.uint64(slot.mask)
-    values = bits.astype(np.int64)
-    if slot.field.signed:
-        sign = np.int64(1 << slot.width - 1)
-        values = (values ^ sign) - sign
-    return values
-
-
-def decode(words: npt.NDArray[np.uint64], config: HwConfig) -> npt.NDArray[np.void]:
+def decode(
+    words: npt.NDArray[np.uint64] | bytes | bytearray | memoryview, config: HwConfig
+) -> npt.NDArray[np.void]:
     """Decode instructions; reserved bits are ignored.
 
     An instruction with an opcode outside `Opcode` decodes to its head (opcode and dependency
@@ -196,17 +231,39 @@ def decode(words: npt.NDArray[np.uint64], config: HwConfig) -> npt.NDArray[np.vo
     """
     words = as_words(words)
     records = np.zeros(len(words), INSN_DTYPE)
-    for slot in format_layout(config, MEM_FORMAT)[:_HEAD_FIELDS]:
+    for start in range(0, len(words), _CHUNK):
+        chunk = slice(start, start + _CHUNK)
+        _decode_chunk(words[chunk].T.copy(), records[chunk], config)
+    return records
+
+
+def _decode_chunk(
+    words: npt.NDArray[np.uint64], records: npt.NDArray[np.void], config: HwConfig
+) -> None:
+    for slot in format_layout(config, MEM_FORMAT)[:HEAD_FIELDS]:
         records[slot.field.name] = _extract(words, slot)
+    opcodes = records["opcode"].copy()
     for format_ in FORMATS:
-        rows = _selected(records, tuple(o for o in format_.opcodes if o != Opcode.FINISH))
+        rows = _rows(opcodes, tuple(o for o in format_.opcodes if o != Opcode.FINISH))
         if not rows.size:
             continue
-        chosen = words[rows]
-        for slot in format_layout(config, format_)[_HEAD_FIELDS:]:
+        chosen = words[:, rows]
+        for slot in format_layout(config, format_)[HEAD_FIELDS:]:
             if slot.width:
                 records[slot.field.name][rows] = _extract(chosen, slot)
-    return records
+
+
+def _extract(
+    words: npt.NDArray[np.uint64], slot: Slot
+) -> npt.NDArray[np.uint64] | npt.NDArray[np.int64]:
+    """A field's values; `words` has shape (2, n)."""
+    bits: npt.NDArray[np.uint64] = words[slot.word] >> np.uint64(slot.shift)
+    bits &= np.uint64(slot.mask)
+    if not slot.field.signed:
+        return bits
+    sign = np.int64(1 << slot.width - 1)
+    values: npt.NDArray[np.int64] = (bits.view(np.int64) ^ sign) - sign
+    return values
 
 
 def encode_uops(records: npt.NDArray[np.void], config: HwConfig) -> npt.NDArray[np.uint32]:
@@ -219,8 +276,11 @@ def encode_uops(records: npt.NDArray[np.void], config: HwConfig) -> npt.NDArray[
     """
     words = np.zeros(len(records), np.dtype("<u4"))
     for slot in uop_layout(config):
-        values = records[slot.field.name]
-        _check_field(values, slot.field, config, "width", "uop {}", None)
+        values = records[slot.field.name].copy()
+        low, high = slot.field.value_range(config)
+        bad = _first_outside(values, low, high) if values.size else None
+        if bad is not None:
+            raise _range_error(int(values[bad]), low, high, slot.field, config, f"uop {bad}")
         if slot.width:
             words |= values.astype(np.uint32) << np.uint32(slot.shift)
     return words

@@ -6,9 +6,17 @@ import dataclasses
 import functools
 
 from vta_pynq.config import HwConfig
-from vta_pynq.isa.table import UOP_FIELDS, WORD_BITS, Field, Format
+from vta_pynq.isa.table import (
+    FORMAT_OF_OPCODE,
+    HEAD_FIELDS,
+    UOP_FIELDS,
+    WORD_BITS,
+    Field,
+    Format,
+    Opcode,
+)
 
-__all__ = ["Slot", "format_layout", "uop_layout"]
+__all__ = ["Slot", "format_layout", "insn_mask", "uop_layout"]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -31,7 +39,7 @@ class Slot:
         return (1 << self.width) - 1
 
 
-@functools.lru_cache(maxsize=None)
+@functools.cache
 def format_layout(config: HwConfig, format_: Format) -> tuple[Slot, ...]:
     """Place a format's fields as a C compiler packs bit-fields into two 64-bit units."""
     slots = []
@@ -46,7 +54,16 @@ def format_layout(config: HwConfig, format_: Format) -> tuple[Slot, ...]:
     return tuple(slots)
 
 
-@functools.lru_cache(maxsize=None)
+@functools.cache
+def insn_mask(config: HwConfig, opcode: Opcode) -> int:
+    """The bits of the 128-bit instruction that mean something; the others are reserved."""
+    slots = format_layout(config, FORMAT_OF_OPCODE[opcode])
+    if opcode == Opcode.FINISH:
+        slots = slots[:HEAD_FIELDS]
+    return sum(slot.mask << slot.low_bit for slot in slots)
+
+
+@functools.cache
 def uop_layout(config: HwConfig) -> tuple[Slot, ...]:
     """Place a micro-op's fields in its 32-bit word."""
     slots = []

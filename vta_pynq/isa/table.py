@@ -24,6 +24,7 @@ __all__ = [
     "FORMATS",
     "FORMAT_OF_OPCODE",
     "GEMM_FORMAT",
+    "HEAD_FIELDS",
     "INSN_BYTES",
     "LOOP_BITS",
     "MEM_FORMAT",
@@ -179,6 +180,9 @@ _HEAD = (
     Field("push_prev", _bits(1), "flag", "give a token to the previous module when done"),
     Field("push_next", _bits(1), "flag", "give a token to the next module when done"),
 )
+
+HEAD_FIELDS = len(_HEAD)
+"""Fields that all formats share, at the same bits; FINISH means nothing beyond them."""
 
 MEM_FORMAT = Format(
     "MEM",
