@@ -31,6 +31,7 @@ COMMANDS: dict[str, str] = {
     "asm": "vta_pynq.cli.asm",
     "config": "vta_pynq.cli.config",
     "disasm": "vta_pynq.cli.disasm",
+    "info": "vta_pynq.cli.info",
     "lint": "vta_pynq.cli.lint",
     "overlays": "vta_pynq.cli.overlays",
 }

@@ -6,12 +6,17 @@ import argparse
 import json
 import math
 from collections import Counter
+from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
+
+from vta_pynq.config import HwConfig
 from vta_pynq.conformance import Case, is_case, load_case
 from vta_pynq.isa.encode import decode
 from vta_pynq.isa.table import INSN_BYTES, Opcode
-from vta_pynq.program import Program, Tensor, VtaStep
+from vta_pynq.program import Program, Step, Tensor, VtaStep
 
 __all__ = ["HELP", "add_arguments", "case_facts", "program_facts", "run"]
 
@@ -48,7 +53,7 @@ def _dump(facts: dict[str, Any]) -> str:
     return json.dumps(facts, indent=2)
 
 
-def _mix(words: Any, config: Any) -> dict[str, int]:
+def _mix(words: npt.NDArray[np.uint64], config: HwConfig) -> dict[str, int]:
     """How many instructions there are of each opcode."""
     counts = Counter(decode(words, config)["opcode"].tolist())
     return {opcode.name: counts[opcode] for opcode in Opcode if counts[opcode]}
@@ -78,22 +83,19 @@ def _tensor_facts(program: Program, tensor: Tensor) -> dict[str, Any]:
     }
 
 
+def _step_facts(program: Program, step: Step) -> dict[str, Any]:
+    facts: dict[str, Any] = {"name": step.name}
+    if isinstance(step, VtaStep):
+        mix = _mix(program.words[step.begin : step.end], program.config)
+        facts.update(kind="vta", instructions=[step.begin, step.end], mix=mix)
+    else:
+        facts.update(kind="cpu", op=step.op)
+    return {**facts, "inputs": list(step.inputs), "outputs": list(step.outputs)}
+
+
 def program_facts(program: Program) -> dict[str, Any]:
     """What `vta info --json` prints about a program."""
     device = {arena.name for arena in program.device_arenas}
-    steps = [
-        {
-            "kind": "vta",
-            "name": step.name,
-            "instructions": [step.begin, step.end],
-            "mix": _mix(program.words[step.begin : step.end], program.config),
-        }
-        if isinstance(step, VtaStep)
-        else {"kind": "cpu", "name": step.name, "op": step.op}
-        for step in program.steps
-    ]
-    for facts, step in zip(steps, program.steps, strict=True):
-        facts.update(inputs=list(step.inputs), outputs=list(step.outputs))
     return {
         "kind": "program",
         "version": list(program.version),
@@ -107,7 +109,7 @@ def program_facts(program: Program) -> dict[str, Any]:
         "outputs": [_tensor_facts(program, tensor) for tensor in program.output_tensors],
         "instructions": len(program.words),
         "relocations": len(program.relocations),
-        "steps": steps,
+        "steps": [_step_facts(program, step) for step in program.steps],
         "arenas": [
             {
                 "name": arena.name,
@@ -145,13 +147,10 @@ def case_facts(case: Case) -> dict[str, Any]:
 # ---- text --------------------------------------------------------------------------------
 
 
-def _table(rows: list[tuple[str, ...]]) -> list[str]:
+def _table(rows: Sequence[tuple[str, ...]]) -> list[str]:
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    return [
-        "  "
-        + "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
-        for row in rows
-    ]
+    padded = ([cell.ljust(width) for cell, width in zip(row, widths, strict=True)] for row in rows)
+    return ["  " + "  ".join(cells).rstrip() for cells in padded]
 
 
 def _size(count: int) -> str:
@@ -225,11 +224,7 @@ def _program_lines(program: Program) -> list[str]:
         f"size: {len(program.words)} instructions ({_size(len(program.words) * INSN_BYTES)}), "
         f"{len(program.relocations)} relocations, {len(program.steps)} steps, "
         f"{_size(used)} in {len(program.arenas)} arenas",
-        *(
-            f"{name}: {value}"
-            for name, text in program.metadata.items()
-            for value in [text.replace("\n", "\n  ")]
-        ),
+        *(f"{name}: " + text.replace("\n", "\n  ") for name, text in program.metadata.items()),
         *_ends("inputs", program.input_tensors),
         *_ends("outputs", program.output_tensors),
         *_steps(program),
