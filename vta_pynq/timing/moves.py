@@ -119,9 +119,9 @@ class MoveShape:
         top, bottom = width * self.pad_top, width * self.pad_bottom
         early = top + np.where(bottom > 0, self.y, 0)
         late = np.where(
-            top >= before, early - before + bottom, np.maximum(early + bottom - before, 0)
+            top > before, early - before + bottom, np.maximum(early + bottom - before, 0)
         )
-        late = np.where((top < before) & (early > before), bottom, late)
+        late = np.where((top <= before) & (early > before), bottom, late)
         late = np.where(self.pad_sides > 0, np.maximum(self.padded - before, 0), late)
         extra: Cycles = self.pad_top + np.where(self.padded > 0, late, 0)
         return extra
