@@ -8,7 +8,17 @@ import numpy as np
 import pytest
 
 from tests.lint.programs import (
-    CONFIG, OUT_PHYS, UOP_PHYS, alu, finish, gemm, load, matmul, nop, store, stream,
+    CONFIG,
+    OUT_PHYS,
+    UOP_PHYS,
+    alu,
+    finish,
+    gemm,
+    load,
+    matmul,
+    nop,
+    store,
+    stream,
 )  # fmt: skip
 from tests.lint.verdicts import Verdict, check
 from vta_pynq.isa.table import AluOp, MemType
