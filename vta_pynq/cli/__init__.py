@@ -34,6 +34,7 @@ COMMANDS: dict[str, str] = {
     "info": "vta_pynq.cli.info",
     "lint": "vta_pynq.cli.lint",
     "overlays": "vta_pynq.cli.overlays",
+    "replay": "vta_pynq.cli.replay",
 }
 """The commands of this package; those of other packages come on top (`commands`)."""
 

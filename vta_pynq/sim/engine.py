@@ -18,7 +18,7 @@ from vta_pynq.config import HwConfig
 from vta_pynq.errors import SimError
 from vta_pynq.isa.table import INSN_BYTES, TOKENS, MemType, Module
 from vta_pynq.sim._engine import ffi, lib
-from vta_pynq.sim.faults import FaultKind, StreamFault, fault_of
+from vta_pynq.sim.faults import FaultKind, StreamError, fault_of
 from vta_pynq.sim.segments import ADDRESS_SPACE_BYTES, Dram
 from vta_pynq.sim.settings import c_settings, c_slots
 from vta_pynq.timing.profiles import DEFAULT_PROFILE, get_profile
@@ -32,7 +32,7 @@ __all__ = [
     "Engine",
     "FaultKind",
     "RunResult",
-    "StreamFault",
+    "StreamError",
     "available_paths",
 ]
 
@@ -223,7 +223,7 @@ class Engine:
 
         Raises
         ------
-        StreamFault
+        StreamError
             The stream cannot go on; DRAM, SRAM and tokens are as the instructions before left
             them. `reset` makes the engine new.
         SimError

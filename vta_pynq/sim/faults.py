@@ -10,7 +10,7 @@ from vta_pynq.errors import SimError
 from vta_pynq.isa.table import TOKENS, MemType, Module
 from vta_pynq.sim._engine import lib
 
-__all__ = ["FaultKind", "StreamFault", "fault_of"]
+__all__ = ["FaultKind", "StreamError", "fault_of"]
 
 
 class FaultKind(enum.Enum):
@@ -48,7 +48,7 @@ class FaultKind(enum.Enum):
     STRICT_FINISH = lib.SIM_STRICT_FINISH
 
 
-class StreamFault(SimError):
+class StreamError(SimError):
     """A stream cannot go on at one of its instructions.
 
     `kind` says why, `insn` is the instruction's index in the stream (the oldest one that waits,
@@ -67,7 +67,7 @@ class StreamFault(SimError):
         return self.kind is FaultKind.DEADLOCK
 
 
-def fault_of(c_fault: Any, config: HwConfig, profile: str) -> StreamFault:
+def fault_of(c_fault: Any, config: HwConfig, profile: str) -> StreamError:
     """The exception for a `sim_fault`."""
     kind, module = FaultKind(c_fault.kind), Module(c_fault.module)
     text = _MESSAGES[kind]
@@ -81,7 +81,7 @@ def fault_of(c_fault: Any, config: HwConfig, profile: str) -> StreamFault:
     message = message.replace("{config}", config.name).replace("{profile}", profile)
     if kind not in (FaultKind.DEADLOCK, FaultKind.NO_FINISH):
         message = f"insn {c_fault.insn} ({module.name}): {message}"
-    return StreamFault(message, kind, c_fault.insn, module)
+    return StreamError(message, kind, c_fault.insn, module)
 
 
 def _memory(number: int) -> str:

@@ -38,7 +38,7 @@ class Dram:
     def __init__(self, segments: Iterable[tuple[int, npt.NDArray[np.uint8]]]) -> None:
         ordered = sorted(((int(phys), data) for phys, data in segments), key=lambda item: item[0])
         self.segments = [(phys, data) for phys, data in ordered if self._check(phys, data)]
-        for (first, data), (second, _) in zip(self.segments, self.segments[1:]):
+        for (first, data), (second, _) in zip(self.segments, self.segments[1:], strict=False):
             if first + data.size > second:
                 raise SimError(
                     f"DRAM: range at {second:#x} must begin after the one before it, which ends "
@@ -46,7 +46,7 @@ class Dram:
                 )
         self._buffers: list[Any] = []
         self.c_segments = ffi.new("sim_segment[]", max(1, len(self.segments)))
-        for entry, (phys, data) in zip(self.c_segments, self.segments):
+        for entry, (phys, data) in zip(self.c_segments, self.segments, strict=False):
             buffer = ffi.from_buffer("uint8_t[]", data)
             self._buffers.append(buffer)
             entry.phys, entry.size, entry.data = phys, data.size, buffer

@@ -23,7 +23,7 @@ def c_slots(config: HwConfig) -> list[Any]:
     arrays = []
     for layout in (*layouts, uop_layout(config)):
         array = ffi.new("sim_slot[]", len(layout))
-        for entry, slot in zip(array, layout):
+        for entry, slot in zip(array, layout, strict=True):
             entry.mask, entry.word, entry.width = slot.mask, slot.word, slot.width
             # A field without bits may lie past the end of its word, where C cannot shift.
             entry.shift = slot.shift if slot.width else 0

@@ -1,0 +1,93 @@
+"""`vta replay`: run conformance cases on an engine and compare every byte."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+
+from vta_pynq.conformance import load_case
+from vta_pynq.errors import ProgramError
+from vta_pynq.sim.replay import RUNNERS, Replay, find_cases, replay_case
+from vta_pynq.timing.profiles import DEFAULT_PROFILE, PROFILES, get_profile
+
+__all__ = ["HELP", "add_arguments", "run"]
+
+HELP = "run conformance cases and compare their outputs byte for byte"
+
+
+def _count(text: str) -> int:
+    value = int(text)
+    if value < 1:
+        raise argparse.ArgumentTypeError(f"must be at least 1, not {value}")
+    return value
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the command's arguments."""
+    parser.add_argument("cases", metavar="CASE", nargs="*", help="case folder, or folder of cases")
+    parser.add_argument(
+        "--engine", choices=sorted(RUNNERS), default="fast", help="default: %(default)s"
+    )
+    parser.add_argument(
+        "--semantics",
+        choices=("functional", "hls"),
+        default="functional",
+        help="meaning of instructions where implementations differ (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--cycles",
+        nargs="?",
+        const=DEFAULT_PROFILE,
+        metavar="PROFILE",
+        help=f"time with the cycle model too (profile: {DEFAULT_PROFILE})",
+    )
+    parser.add_argument(
+        "--repeat", type=_count, default=1, metavar="N", help="runs; their median time is given"
+    )
+    parser.add_argument("--json", action="store_true", help="print the result as JSON")
+
+
+def _line(result: Replay) -> str:
+    words = [f"{'ok' if result.ok else 'FAIL':<5} {result.name}: {result.instructions} insns"]
+    if result.seconds is not None:
+        words.append(f"{result.seconds * 1e3:.3f} ms")
+    if result.cycles is not None:
+        words.append(f"{result.cycles} cycles")
+    if result.problem:
+        words.append(result.problem)
+    return ", ".join(words)
+
+
+def _as_json(result: Replay) -> dict[str, object]:
+    names = ("name", "ok", "seconds", "cycles", "instructions")
+    entry: dict[str, object] = {name: getattr(result, name) for name in names}
+    if result.problem:
+        entry["problem"] = result.problem
+    return entry
+
+
+def run(args: argparse.Namespace) -> int:
+    """Replay; 0 if every case passes, else 1."""
+    cases, profile = list(args.cases), args.cycles
+    if profile is not None and profile not in PROFILES and Path(profile).exists():
+        cases.insert(0, profile)  # `--cycles CASE`: the optional value swallowed a case
+        profile = DEFAULT_PROFILE
+    if profile is not None:
+        get_profile(profile)
+    if not cases:
+        raise ProgramError("replay: at least one CASE must be given")
+    results = []
+    for path in find_cases(cases):
+        result = replay_case(
+            load_case(path), args.engine, args.semantics, profile, repeat=args.repeat
+        )
+        results.append(result)
+        if not args.json:
+            print(_line(result), flush=True)
+    failed = sum(not result.ok for result in results)
+    if args.json:
+        print(json.dumps({"cases": [_as_json(result) for result in results]}))
+    elif len(results) > 1:
+        print(f"{len(results) - failed} of {len(results)} cases pass")
+    return int(failed > 0)
