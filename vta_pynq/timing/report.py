@@ -110,7 +110,7 @@ class LabelCycles:
     stalls: Mapping[Module, Mapping[StallReason, int]]
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, eq=False)
 class CycleReport:
     """Result of `simulate`. All times in cycles from launch.
 
