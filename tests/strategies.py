@@ -11,7 +11,7 @@ from vta_pynq.config import Capability, HwConfig
 from vta_pynq.isa.encode import INSN_DTYPE, UOP_DTYPE
 from vta_pynq.isa.table import FORMAT_OF_OPCODE, FORMATS, UOP_FIELDS, Field, Opcode
 
-_MAX_LOG_BUFF_SIZE = 31
+_MAX_LOG_BUFF_SIZE = 30
 
 
 @st.composite

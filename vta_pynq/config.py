@@ -61,10 +61,10 @@ _PRIMARY = {
     "log_acc_width": ("LOG_ACC_WIDTH", 3, 5, "accumulators are 8, 16 or 32 bits wide"),
     "log_batch": ("LOG_BATCH", 0, 8, "the GEMM core takes 1 to 256 rows"),
     "log_block": ("LOG_BLOCK", 0, 8, "the GEMM core takes 1 to 256 lanes"),
-    "log_uop_buff_size": ("LOG_UOP_BUFF_SIZE", 0, 31, "buffers are 1 byte to 2 GiB"),
-    "log_inp_buff_size": ("LOG_INP_BUFF_SIZE", 0, 31, "buffers are 1 byte to 2 GiB"),
-    "log_wgt_buff_size": ("LOG_WGT_BUFF_SIZE", 0, 31, "buffers are 1 byte to 2 GiB"),
-    "log_acc_buff_size": ("LOG_ACC_BUFF_SIZE", 0, 31, "buffers are 1 byte to 2 GiB"),
+    "log_uop_buff_size": ("LOG_UOP_BUFF_SIZE", 0, 30, "buffers are 1 byte to 1 GiB"),
+    "log_inp_buff_size": ("LOG_INP_BUFF_SIZE", 0, 30, "buffers are 1 byte to 1 GiB"),
+    "log_wgt_buff_size": ("LOG_WGT_BUFF_SIZE", 0, 30, "buffers are 1 byte to 1 GiB"),
+    "log_acc_buff_size": ("LOG_ACC_BUFF_SIZE", 0, 30, "buffers are 1 byte to 1 GiB"),
 }
 # Keys of the original vta_config.json that describe the target, not the accelerator.
 _FOREIGN_KEYS = frozenset({"TARGET", "HW_VER", "HW_FREQ", "HW_CLK_TARGET"})
@@ -331,7 +331,7 @@ class HwConfig:
 
     @functools.cached_property
     def fingerprint(self) -> str:
-        """16 hexadecimal digits (of the SHA-256 of canonical JSON) that tell configurations apart."""
+        """16 hexadecimal digits of the SHA-256 of canonical JSON: they tell configurations apart."""
         canonical = json.dumps(self.to_dict(), sort_keys=True, separators=(",", ":"))
         return hashlib.sha256(canonical.encode()).hexdigest()[:16]
 
