@@ -221,6 +221,22 @@ def test_simulate_shared_port_delays_the_later_client():
     assert separate.port_cycles == (0, 0, 0, 0)
 
 
+def test_simulate_port_latency_adds_to_its_clients_only():
+    words = words_of(load(INP, 4), store(4), load(ACC, 1), FINISH)
+    timing = PROFILES["hls-64bit"].timing
+    ports = tuple(
+        dataclasses.replace(port, extra_latency={"fetch": 7, "out": 5}.get(port.clients[0], 0))
+        for port in timing.ports
+    )
+    slow = dataclasses.replace(
+        PROFILES["hls-64bit"], timing=dataclasses.replace(timing, ports=ports)
+    )
+    plain, late = (simulate(words, p, detail=True).detail for p in ("hls-64bit", slow))
+    assert (late["start"] - plain["start"]).tolist() == [7, 7, 7, 7]
+    taken = (late["end"] - late["start"]) - (plain["end"] - plain["start"])
+    assert taken.tolist() == [0, 5, 0, 0]
+
+
 def test_simulate_chisel_fetch_competes_for_the_read_port():
     words = words_of(*[nop()] * 127, load(INP, 1000), *[nop()] * 10, FINISH)
     report = simulate(words, "chisel-64bit", memory_latency_cycles=10, detail=True)

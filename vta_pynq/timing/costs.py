@@ -259,6 +259,7 @@ def _fill_moves(
     if memory is MemType.ACC_8BIT and timing.acc8 is not None:
         move = timing.acc8
     port = timing.port_of(client)
+    latency += port.extra_latency
     element = elem_bytes(config, memory)
     shape = MoveShape.of(records, rows, memory, profile, element)
     beats = shape.beats(move, port.bus_bytes) * port.cycles_per_beat

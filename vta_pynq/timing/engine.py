@@ -112,6 +112,7 @@ def run_engine(
     setup.tokens_in = list(tokens)
     setup.tokens_saturate = profile.tokens_saturate
     port = timing.port_of("fetch")
+    latency += port.extra_latency
     fetch = timing.fetch
     setup.fetch_first = fetch.first + latency
     setup.fetch_interval = fetch.interval

@@ -106,6 +106,8 @@ class MemoryPort:
     clients: tuple[Client, ...]
     cycles_per_beat: int = 1
     """Greater than 1 where memory is slower than the bus."""
+    extra_latency: int = 0
+    """On top of L, such as that of a coherent port or an interconnect."""
 
 
 @dataclasses.dataclass(frozen=True)
