@@ -24,7 +24,7 @@ from vta_pynq.program import (
 from vta_pynq.stream import StreamLabel
 
 CONFIG = HwConfig()
-LOAD_WGT, LOAD_INP, STORE_OUT, FINISH = range(4)
+_CODES = np.arange(512).astype(np.uint8)
 
 
 def records() -> np.ndarray:
@@ -59,8 +59,7 @@ def fields() -> dict[str, Any]:
             VtaStep("conv", 0, 4, ("a",), ("y",)),
         ),
         "arenas": (
-            Arena("weights", ArenaKind.CONST, 512, 4096, np.arange(512)
-                  .astype(np.uint8)),
+            Arena("weights", ArenaKind.CONST, 512, 4096, _CODES),
             Arena("scratch", ArenaKind.SCRATCH, 64, 4096),
             Arena("x", ArenaKind.INPUT, 128, 64),
             Arena("y", ArenaKind.OUTPUT, 32, 4096),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 
 import numpy as np
@@ -80,8 +81,8 @@ def test_link_past_end_of_address_space_is_refused() -> None:
 @given(programs())
 def test_streams_cover_instructions_in_disjoint_segments(program: Program) -> None:
     streams = program.streams()
-    assert np.array_equal(np.concatenate([s.words for s in streams]), np.concatenate(
-        [program.link({x.name: x.phys for x in streams[0].segments})]))  # fmt: skip
+    words = program.link({segment.name: segment.phys for segment in streams[0].segments})
+    assert np.array_equal(np.concatenate([stream.words for stream in streams]), words)
     assert [s.name for s in streams] == [step.name for step in program.vta_steps]
     for stream, step in zip(streams, program.vta_steps, strict=True):
         assert len(stream) == step.end - step.begin
@@ -92,11 +93,6 @@ def test_streams_cover_instructions_in_disjoint_segments(program: Program) -> No
         assert code.data is not None
         assert code.data.tobytes() == stream.words.tobytes()
         ordered = sorted(stream.segments, key=lambda s: s.phys)
-        assert all(
-            low.phys + low.size <= high.phys
-            for low, high in zip(ordered, ordered[1:], strict=False)
-        )
-        (constants,) = stream.segments_of("weights") if "weights" in {
-            a.name for a in program.device_arenas} else (None,)  # fmt: skip
-        if constants is not None:
+        assert all(low.phys + low.size <= high.phys for low, high in itertools.pairwise(ordered))
+        for constants in stream.segments_of("weights"):
             assert constants.data is program.arena("weights").data
