@@ -29,7 +29,9 @@ _CLIENT_OF_MEMORY: dict[MemType, Client] = {
 }
 _CHUNK = 1 << 14  # instructions whose columns stay in the processor's cache
 _MOST_L = 1 << 20
-_LOADABLE = [int(memory) for memory in _CLIENT_OF_MEMORY]
+# By opcode and by memory type, as decoded records hold them: bytes.
+_KNOWN_OPCODE = np.isin(np.arange(256), [int(o) for o in Opcode])
+_LOADABLE = np.isin(np.arange(256), [int(memory) for memory in _CLIENT_OF_MEMORY])
 
 
 @dataclasses.dataclass(frozen=True)
@@ -144,8 +146,7 @@ def _fill(
     latency: int,
 ) -> None:
     opcode = records["opcode"]
-    known = np.isin(opcode, [int(o) for o in Opcode])
-    costs.cycles[~known] = timing.ignored
+    costs.cycles[~_KNOWN_OPCODE[opcode]] = timing.ignored
     costs.cycles[opcode == Opcode.FINISH] = timing.finish
     _loop_costs(costs, records, profile, timing, config)
     _move_costs(costs, records, profile, timing, config, latency)
@@ -158,8 +159,8 @@ def _refuse_hangs(
     is_alu, is_load = opcode == Opcode.ALU, opcode == Opcode.LOAD
     can = config.capabilities
     rules = [
-        ("opcode", opcode, ~np.isin(opcode, [int(o) for o in Opcode]), profile.unknown_insn),
-        ("memory type", memory, is_load & ~np.isin(memory, _LOADABLE), profile.unknown_insn),
+        ("opcode", opcode, ~_KNOWN_OPCODE[opcode], profile.unknown_insn),
+        ("memory type", memory, is_load & ~_LOADABLE[memory], profile.unknown_insn),
         ("ALU operation", operation, is_alu & (operation > max(AluOp)), profile.unknown_insn),
     ]
     if Capability.LOAD_ACC8 not in can:
@@ -204,7 +205,7 @@ def _loop_costs(
 ) -> None:
     is_alu = records["opcode"] == Opcode.ALU
     by_opcode = dict(timing.alu_by_opcode)
-    own = np.isin(records["alu_opcode"], list(by_opcode))
+    own = np.isin(records["alu_opcode"], list(by_opcode)) if by_opcode else np.False_
     immediate = records["use_imm"] != 0
     groups: list[tuple[npt.NDArray[np.bool_], LoopTiming]] = [
         (records["opcode"] == Opcode.GEMM, timing.gemm),
@@ -214,6 +215,8 @@ def _loop_costs(
     groups += [(is_alu & (records["alu_opcode"] == o), loop) for o, loop in by_opcode.items()]
     for chosen, loop in groups:
         rows = np.flatnonzero(chosen)
+        if not rows.size:
+            continue
         n = _iterations(records, rows, profile, config)
         costs.cycles[rows] = np.where(
             n == 0, loop.fixed - loop.entry, loop.interval * n + loop.fixed
@@ -239,7 +242,7 @@ def _move_costs(
             costs.cycles[rows] = timing.ignored
         else:
             _fill_moves(costs, records, rows, memory, profile, timing, config, latency)
-    costs.cycles[is_load & ~np.isin(memory_type, _LOADABLE)] = timing.ignored
+    costs.cycles[is_load & ~_LOADABLE[memory_type]] = timing.ignored
 
 
 def _fill_moves(
@@ -273,7 +276,9 @@ def _fill_moves(
     cycles += np.maximum(shape.data_rows - 1, 0) * move.next_row
     if move.empty_row is not None:
         cycles += shape.empty_rows * move.empty_row
-    if move.padding == "serial":
+    if not shape.has_padding:
+        pass
+    elif move.padding == "serial":
         cycles += shape.padded
     else:
         cycles += shape.walker_extra(latency + move.request)

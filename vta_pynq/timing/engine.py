@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from vta_pynq.errors import SimError
 from vta_pynq.isa.table import INSN_BYTES, TOKENS, Module, module_of
 from vta_pynq.timing.costs import InstructionCosts
 from vta_pynq.timing.parameters import Client, Timing
@@ -95,7 +96,13 @@ def run_engine(
     tokens: tuple[int, ...],
 ) -> tuple[npt.NDArray[np.void], dict[str, Any]]:
     """Run the engine: `timing_times` records, shape (n,), and the fields of `timing_result`."""
-    from vta_pynq.timing import _cycles  # here, so that profiles work before it is built
+    try:
+        from vta_pynq.timing import _cycles  # here, so that profiles and costs work unbuilt
+    except ImportError as error:
+        raise SimError(
+            f"cycle model: vta_pynq.timing._cycles must be built ({error}); "
+            "run 'pip install .' or 'python setup.py build_ext --inplace'"
+        ) from None
 
     ffi, count = _cycles.ffi, len(insns)
     unbounded = max(count, 1) + max(tokens)

@@ -81,6 +81,11 @@ class MoveShape:
         return np.where(self.x > 0, 0, self.y)
 
     @property
+    def has_padding(self) -> bool:
+        """Whether any of them has."""
+        return bool((self.pad_top | self.pad_bottom | self.pad_sides).any())
+
+    @property
     def padded(self) -> Cycles:
         """Zeros written, in elements."""
         width = self.x + self.pad_sides
