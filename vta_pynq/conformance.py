@@ -18,12 +18,11 @@ import numpy.typing as npt
 from vta_pynq.config import HwConfig
 from vta_pynq.errors import ConfigError, ProgramError
 from vta_pynq.isa.encode import as_words
-from vta_pynq.isa.table import INSN_BYTES, TOKENS
+from vta_pynq.isa.table import DRAM_BYTES, INSN_BYTES, TOKENS
 from vta_pynq.stream import InstructionStream, Segment
 
 __all__ = ["Case", "ExpectedOutput", "is_case", "load_case"]
 
-_DRAM_BYTES = 1 << 32
 _META = "meta.json"
 
 
@@ -116,7 +115,7 @@ class _Reader:
         if isinstance(value, str):
             with contextlib.suppress(ValueError):
                 value = int(value, 0)
-        if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= _DRAM_BYTES:
+        if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= DRAM_BYTES:
             raise self.fail(f"'{key}' in {_META} must be a number in 0..2^32, not {value!r}")
         return value
 
@@ -131,7 +130,7 @@ class _Reader:
     def segment(self, entry: Any) -> Segment:
         kind = self.get(entry, "type", str)
         phys, size = self.number(entry, "phys"), self.number(entry, "size")
-        if phys + size > _DRAM_BYTES:
+        if phys + size > DRAM_BYTES:
             raise self.fail(f"buffer {kind} must end below 2^32, not at {phys + size:#x}")
         name = entry.get("file")
         data = None if name is None else self.read(self.get(entry, "file", str))

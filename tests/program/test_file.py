@@ -260,5 +260,5 @@ def test_load_of_newer_minor_version_needs_known_names_only() -> None:
     assert Program.load(loaded.to_bytes()) == loaded
     with pytest.raises(ProgramError, match=r"file is of a newer version, update this package$"):
         Program.load(_edited(lambda m: m.update(version=newer, novelty=1)))
-    with pytest.raises(ProgramError, match="not 'novelty'$"):
+    with pytest.raises(ProgramError, match=r"not 'novelty'$"):
         Program.load(_edited(_put("novelty", 1)))
