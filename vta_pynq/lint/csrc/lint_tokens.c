@@ -22,12 +22,19 @@ typedef struct {
     clock_vec* strict;             /* like run->before, finite queues included; or NULL */
 } network;
 
-static int token_of(const int32_t table[3][2], const lint_run* run, uint32_t i, int flag) {
+enum { PREV, NEXT };
+
+/* The token that instruction `i` pops (or pushes) with one of its flags, or -1. */
+static int popped_by(const lint_run* run, uint32_t i, int flag) {
     const lint_insn* insn = &run->insns[i];
-    bool pop = table == run->facts->pops;
-    uint8_t set =
-        pop ? (flag ? insn->pop_next : insn->pop_prev) : (flag ? insn->push_next : insn->push_prev);
-    return set ? table[run->module[i]][flag] : -1;
+    bool set = flag == NEXT ? insn->pop_next : insn->pop_prev;
+    return set ? run->facts->pops[run->module[i]][flag] : -1;
+}
+
+static int pushed_by(const lint_run* run, uint32_t i, int flag) {
+    const lint_insn* insn = &run->insns[i];
+    bool set = flag == NEXT ? insn->push_next : insn->push_prev;
+    return set ? run->facts->pushes[run->module[i]][flag] : -1;
 }
 
 static void join(clock_vec* into, const clock_vec* other) {
@@ -67,8 +74,8 @@ static void fetch(lint_run* run, network* net) {
 
 /* The token that keeps instruction `i` from starting, or -1. */
 static int missing_token(const lint_run* run, const network* net, uint32_t i) {
-    for (int flag = 0; flag < 2; flag++) {
-        int t = token_of(run->facts->pops, run, i, flag);
+    for (int flag = PREV; flag <= NEXT; flag++) {
+        int t = popped_by(run, i, flag);
         if (t >= 0 && !net->tokens[t]) {
             return t;
         }
@@ -78,8 +85,8 @@ static int missing_token(const lint_run* run, const network* net, uint32_t i) {
 
 /* The full counter that keeps instruction `i` from pushing, or -1. */
 static int full_token(const lint_run* run, const network* net, uint32_t i) {
-    for (int flag = 0; flag < 2; flag++) {
-        int t = token_of(run->facts->pushes, run, i, flag);
+    for (int flag = PREV; flag <= NEXT; flag++) {
+        int t = pushed_by(run, i, flag);
         if (t >= 0 && net->capacity[1] && net->tokens[t] >= net->capacity[1]) {
             return t;
         }
@@ -96,8 +103,8 @@ static void start(lint_run* run, network* net, uint32_t i) {
             clock_vec previous = after(run, clocks[which], run->queue[m][run->seq[i] - 2]);
             join(mine, &previous);
         }
-        for (int flag = 0; flag < 2; flag++) {
-            int t = token_of(run->facts->pops, run, i, flag);
+        for (int flag = PREV; flag <= NEXT; flag++) {
+            int t = popped_by(run, i, flag);
             if (t >= 0 && net->popped[t] >= run->facts->tokens_in[t]) {
                 uint32_t push = net->popped[t] - run->facts->tokens_in[t];
                 clock_vec pusher = after(run, clocks[which], net->pusher[t][push]);
@@ -105,8 +112,8 @@ static void start(lint_run* run, network* net, uint32_t i) {
             }
         }
     }
-    for (int flag = 0; flag < 2; flag++) {
-        int t = token_of(run->facts->pops, run, i, flag);
+    for (int flag = PREV; flag <= NEXT; flag++) {
+        int t = popped_by(run, i, flag);
         if (t >= 0) {
             net->tokens[t]--;
             net->popped[t]++;
@@ -118,8 +125,8 @@ static void start(lint_run* run, network* net, uint32_t i) {
 
 static void finish(lint_run* run, network* net, uint32_t i) {
     int m = run->module[i];
-    for (int flag = 0; flag < 2; flag++) {
-        int t = token_of(run->facts->pushes, run, i, flag);
+    for (int flag = PREV; flag <= NEXT; flag++) {
+        int t = pushed_by(run, i, flag);
         if (t >= 0) {
             net->tokens[t]++;
             net->pusher[t][net->pushed[t]++] = i;
@@ -201,7 +208,7 @@ static void report_deadlock(lint_run* run, const network* net, bool room) {
 static bool check_overflow(lint_run* run, const network* net) {
     const lint_facts* facts = run->facts;
     for (int m = 0; m < MODULES; m++) {
-        for (int flag = 0; flag < 2; flag++) {
+        for (int flag = PREV; flag <= NEXT; flag++) {
             int t = facts->pushes[m][flag];
             int consumer = -1;
             for (int other = 0; other < MODULES && t >= 0; other++) {
@@ -216,13 +223,13 @@ static bool check_overflow(lint_run* run, const network* net) {
             uint32_t passed = 0; /* instructions of the consumer whose pops are certain */
             for (uint32_t k = 0; k < run->queue_len[m]; k++) {
                 uint32_t i = run->queue[m][k];
-                if (token_of(facts->pushes, run, i, flag) < 0) {
+                if (pushed_by(run, i, flag) < 0) {
                     continue;
                 }
                 for (; passed < net->strict[i].at[consumer]; passed++) {
                     uint32_t popper = run->queue[consumer][passed];
-                    outstanding -= token_of(facts->pops, run, popper, 0) == t ||
-                                   token_of(facts->pops, run, popper, 1) == t;
+                    outstanding -=
+                        popped_by(run, popper, PREV) == t || popped_by(run, popper, NEXT) == t;
                 }
                 if (++outstanding > facts->tokens_tolerated) {
                     report(run, LINT_TOKEN_OVERFLOW, i, t, (int64_t)outstanding, 0, 0);
