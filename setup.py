@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import pathlib
 import re
 import sys
@@ -22,12 +23,14 @@ def cffi_modules() -> list[str]:
     ]
 
 
-try:
-    import cffi  # noqa: F401
-except ImportError:
-    # Without cffi, setuptools would only warn about the keyword and install a package that
-    # lacks its extensions.
-    sys.exit("setup.py: cffi must be installed in the building interpreter; run 'pip install cffi'")
+for package in ("cffi", "numpy"):
+    # Without cffi, setuptools would only warn about the keyword and install a package that lacks
+    # its extensions; the build scripts import the instruction table, which loads numpy.
+    if importlib.util.find_spec(package) is None:
+        sys.exit(
+            f"setup.py: {package} must be installed in the building interpreter; "
+            "run pip install cffi 'numpy<2'"
+        )
 
 # Build scripts say where their sources are relative to the root, and may import vta_pynq.
 sys.path.insert(0, str(ROOT))

@@ -173,8 +173,8 @@ def build_inputs():
 
 def install(venv):
     pip = (venv / "bin/python", "-m", "pip", "install", "-q", "--disable-pip-version-check")
-    # An editable install without isolation takes cffi and setuptools from the environment.
-    run(*pip, "-c", CONSTRAINTS, "pip", "setuptools", "wheel", "cffi")
+    # An editable install without isolation takes what builds it from the environment.
+    run(*pip, "-c", CONSTRAINTS, "pip", "setuptools", "wheel", "cffi", "numpy")
     say("installing the dependencies (a few minutes the first time)")
     compat = ("--config-settings", "editable_mode=compat")
     run(*pip, "-c", CONSTRAINTS, "--no-build-isolation", *compat, "-e", f".[{EXTRAS}]")
