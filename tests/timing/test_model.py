@@ -50,17 +50,28 @@ def test_simulate_recorded_rtl_counts_exactly(profile):
     assert [name for name, got, rtl in _recorded(profile) if got != rtl] == []
 
 
-@pytest.mark.parametrize("profile", TIMED)
-@pytest.mark.parametrize("seed", range(12))
-def test_simulate_random_streams_equal_reference(profile, seed):
-    count, latency = (300 if seed == 0 else 60), (1, 10, 32, 3)[seed % 4]
-    words, tokens = random_stream(seed, count)
+def _equals_reference(profile, seed, count):
     print(f"seed {seed}")
+    latency = (1, 10, 32, 3)[seed % 4]
+    words, tokens = random_stream(seed, count)
     expected = reference_model.run(decode(words, CONFIG), profile, latency, tokens)
     report = simulate(words, profile, memory_latency_cycles=latency, tokens_in=tokens, detail=True)
     assert report.detail["start"].tolist() == expected.start
     assert report.detail["end"].tolist() == expected.end
     assert report.total_cycles == expected.total
+
+
+@pytest.mark.parametrize("profile", TIMED)
+@pytest.mark.parametrize("seed", range(12))
+def test_simulate_random_streams_equal_reference(profile, seed):
+    _equals_reference(profile, seed, 300 if seed == 0 else 60)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("profile", TIMED)
+def test_simulate_many_random_streams_equal_reference(profile):
+    for seed in range(1000, 1150):
+        _equals_reference(profile, seed, 400 if seed % 25 == 0 else 60)
 
 
 @pytest.mark.parametrize("profile", TIMED)
