@@ -9,7 +9,7 @@ enum phase { IDLE, BUSY, PUSHING };
 
 // Each token is pushed and popped by one module only: push times form a queue.
 typedef struct {
-    int64_t *visible;  // ring of times from which a token may be used
+    int64_t* visible;  // ring of times from which a token may be used
     int64_t head;
     int64_t count;
 } token_queue;
@@ -22,11 +22,11 @@ typedef struct {
 } module_state;
 
 typedef struct {
-    const timing_setup *setup;
-    const timing_insn *insns;
+    const timing_setup* setup;
+    const timing_insn* insns;
     int64_t count;
-    timing_times *times;
-    timing_result *result;
+    timing_times* times;
+    timing_result* result;
     token_queue tokens[TIMING_TOKENS];
     int64_t ring_size;
     module_state modules[TIMING_MODULES];
@@ -39,13 +39,13 @@ typedef struct {
 
 static int64_t max64(int64_t a, int64_t b) { return a > b ? a : b; }
 
-static int64_t next_of_module(const engine *e, int64_t from, int module) {
+static int64_t next_of_module(const engine* e, int64_t from, int module) {
     while (from < e->count && e->insns[from].module != module) from++;
     return from;
 }
 
 // First-come first-served; returns how long the transfer is late because of other clients.
-static int64_t take_port(engine *e, int port, int64_t first_beat, int64_t beats) {
+static int64_t take_port(engine* e, int port, int64_t first_beat, int64_t beats) {
     if (port < 0 || beats == 0) return 0;
     int64_t wait = max64(0, e->port_free[port] - first_beat);
     e->port_free[port] = first_beat + wait + beats;
@@ -53,8 +53,8 @@ static int64_t take_port(engine *e, int port, int64_t first_beat, int64_t beats)
     return wait;
 }
 
-static void request_chunk(engine *e) {
-    const timing_setup *s = e->setup;
+static void request_chunk(engine* e) {
+    const timing_setup* s = e->setup;
     int64_t left = e->count - e->fetched;
     int64_t size = left < s->fetch_chunk ? left : s->fetch_chunk;
     int64_t now = e->fetch_ready;
@@ -65,8 +65,8 @@ static void request_chunk(engine *e) {
     e->fetch_reading = 0;
 }
 
-static void hand_out(engine *e) {
-    const timing_setup *s = e->setup;
+static void hand_out(engine* e) {
+    const timing_setup* s = e->setup;
     int64_t now = e->fetch_ready, i = e->fetched++;
     e->modules[e->insns[i].module].held++;
     e->times[i].issue = now;
@@ -74,22 +74,22 @@ static void hand_out(engine *e) {
     e->fetch_ready = e->fetch_reading ? now : now + s->fetch_interval;
 }
 
-static int64_t fetch_time(const engine *e) {
+static int64_t fetch_time(const engine* e) {
     if (e->fetched == e->count) return NEVER;
     if (e->fetch_reading) return e->fetch_ready;
     int module = e->insns[e->fetched].module;
     return e->modules[module].held < e->setup->queue_capacity[module] ? e->fetch_ready : NEVER;
 }
 
-static int64_t start_time(const engine *e, int m, int8_t *last_token) {
-    const module_state *module = &e->modules[m];
+static int64_t start_time(const engine* e, int m, int8_t* last_token) {
+    const module_state* module = &e->modules[m];
     *last_token = -1;
     if (module->phase != IDLE || module->next >= e->fetched) return NEVER;
     int64_t time = max64(e->times[module->next].issue, module->free);
     int64_t latest = NEVER;
     for (int k = 0; k < TIMING_TOKENS; k++) {
         if (!(e->insns[module->next].pops >> k & 1)) continue;
-        const token_queue *queue = &e->tokens[k];
+        const token_queue* queue = &e->tokens[k];
         if (queue->count == 0) return NEVER;
         int64_t visible = queue->visible[queue->head];
         if (visible > latest) {
@@ -100,16 +100,16 @@ static int64_t start_time(const engine *e, int m, int8_t *last_token) {
     return max64(time, latest);
 }
 
-static void start(engine *e, int m, int64_t now, int8_t last_token) {
-    module_state *module = &e->modules[m];
-    const timing_insn *insn = &e->insns[module->next];
-    timing_times *times = &e->times[module->next];
+static void start(engine* e, int m, int64_t now, int8_t last_token) {
+    module_state* module = &e->modules[m];
+    const timing_insn* insn = &e->insns[module->next];
+    timing_times* times = &e->times[module->next];
     for (int k = 0; k < TIMING_TOKENS; k++) {
         if (!(insn->pops >> k & 1)) continue;
         e->tokens[k].head = (e->tokens[k].head + 1) % e->ring_size;
         e->tokens[k].count--;
     }
-    int64_t *stalls = e->result->stalls[m];
+    int64_t* stalls = e->result->stalls[m];
     int64_t ready = max64(times->issue, module->free);
     stalls[TIMING_FETCH] += ready - module->free;
     if (last_token >= 0) stalls[TIMING_TOKEN + last_token] += now - ready;
@@ -123,7 +123,7 @@ static void start(engine *e, int m, int64_t now, int8_t last_token) {
     module->phase = BUSY;
 }
 
-static uint8_t full_tokens(const engine *e, int m) {
+static uint8_t full_tokens(const engine* e, int m) {
     uint8_t full = 0;
     if (e->setup->tokens_saturate) return 0;
     for (int k = 0; k < TIMING_TOKENS; k++)
@@ -133,8 +133,8 @@ static uint8_t full_tokens(const engine *e, int m) {
     return full;
 }
 
-static void push(engine *e, int k, int64_t now) {
-    token_queue *queue = &e->tokens[k];
+static void push(engine* e, int k, int64_t now) {
+    token_queue* queue = &e->tokens[k];
     if (queue->count >= e->setup->token_capacity) {
         e->result->lost[k]++;
         return;
@@ -144,8 +144,8 @@ static void push(engine *e, int k, int64_t now) {
     queue->count++;
 }
 
-static void finish(engine *e, int m, int64_t now) {
-    module_state *module = &e->modules[m];
+static void finish(engine* e, int m, int64_t now) {
+    module_state* module = &e->modules[m];
     int64_t i = module->next;
     if (full_tokens(e, m)) {
         module->phase = PUSHING;
@@ -168,19 +168,19 @@ static void finish(engine *e, int m, int64_t now) {
 }
 
 // A module that waits to push goes on as soon as the consumer has made room.
-static void retry_pushes(engine *e, int64_t now) {
+static void retry_pushes(engine* e, int64_t now) {
     for (int m = 0; m < TIMING_MODULES; m++)
         if (e->modules[m].phase == PUSHING && !full_tokens(e, m)) finish(e, m, now);
 }
 
 // One event: the earliest; ends before fetch before starts, so that what ends frees what starts.
-static int step(engine *e) {
+static int step(engine* e) {
     enum { END, FETCH, START } kind = END;
     int64_t best = NEVER;
     int who = 0;
     int8_t token = -1;
     for (int m = 0; m < TIMING_MODULES; m++) {
-        const module_state *module = &e->modules[m];
+        const module_state* module = &e->modules[m];
         int64_t time = module->phase == BUSY ? e->times[module->next].end : NEVER;
         if (time != NEVER && (best == NEVER || time < best)) best = time, who = m;
     }
@@ -206,12 +206,12 @@ static int step(engine *e) {
     return 1;
 }
 
-static void report(const engine *e) {
-    timing_result *result = e->result;
+static void report(const engine* e) {
+    timing_result* result = e->result;
     result->fetched = e->fetched;
     for (int k = 0; k < TIMING_TOKENS; k++) result->tokens[k] = e->tokens[k].count;
     for (int m = 0; m < TIMING_MODULES; m++) {
-        const module_state *module = &e->modules[m];
+        const module_state* module = &e->modules[m];
         if (module->next >= e->fetched) continue;
         result->head[m] = module->next;
         if (module->phase == PUSHING) {
@@ -224,7 +224,7 @@ static void report(const engine *e) {
     }
 }
 
-static int valid(const timing_setup *setup, int64_t count, const timing_insn *insns,
+static int valid(const timing_setup* setup, int64_t count, const timing_insn* insns,
                  int64_t ring_size) {
     if (count < 0 || setup->token_capacity < 1 || setup->token_capacity > ring_size) return 0;
     if (setup->fetch_port >= TIMING_PORTS || setup->fetch_chunk < 0) return 0;
@@ -239,8 +239,8 @@ static int valid(const timing_setup *setup, int64_t count, const timing_insn *in
     return 1;
 }
 
-int timing_run(const timing_setup *setup, int64_t count, const timing_insn *insns, int64_t *ring,
-               int64_t ring_size, timing_times *times, timing_result *result) {
+int timing_run(const timing_setup* setup, int64_t count, const timing_insn* insns, int64_t* ring,
+               int64_t ring_size, timing_times* times, timing_result* result) {
     memset(result, 0, sizeof *result);
     for (int m = 0; m < TIMING_MODULES; m++) result->head[m] = -1;
     if (!valid(setup, count, insns, ring_size)) return TIMING_BAD_INPUT;

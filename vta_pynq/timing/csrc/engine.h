@@ -62,7 +62,7 @@ typedef struct {
 } timing_result;
 
 // `ring` is scratch for TIMING_TOKENS * ring_size times; ring_size >= every count that can occur.
-int timing_run(const timing_setup *setup, int64_t count, const timing_insn *insns, int64_t *ring,
-               int64_t ring_size, timing_times *times, timing_result *result);
+int timing_run(const timing_setup* setup, int64_t count, const timing_insn* insns, int64_t* ring,
+               int64_t ring_size, timing_times* times, timing_result* result);
 
 #endif
