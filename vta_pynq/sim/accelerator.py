@@ -8,6 +8,7 @@ runs; only a download clears them.
 
 from __future__ import annotations
 
+import dataclasses
 import logging
 import threading
 from collections.abc import Callable, Mapping
@@ -24,7 +25,7 @@ from vta_pynq.sim.hls_block import HlsBlock
 from vta_pynq.sim.streams import StreamFacts, stream_facts
 from vta_pynq.sim.worker import Worker
 
-__all__ = ["AcceleratorModel", "RunEngine"]
+__all__ = ["AcceleratorModel", "Outcome", "RunEngine"]
 
 _LOG = logging.getLogger("vta_pynq.sim")
 
@@ -34,11 +35,30 @@ machine passes as it likes, and a short program is then done at the driver's fir
 _STOP_S = 60.0
 
 
+@dataclasses.dataclass(frozen=True)
+class Outcome:
+    """How a run came to rest.
+
+    Attributes
+    ----------
+    stuck
+        The modules wait for each other for ever.
+    executed
+        Instructions executed per module, in the order of `Module`.
+    all_fetched
+        Fetch has handed out every instruction.
+    """
+
+    stuck: bool
+    executed: tuple[int, ...]
+    all_fetched: bool
+
+
 class RunEngine(Protocol):
     """Runs streams on the accelerator's state: SRAM, tokens and the device image of DRAM."""
 
-    def run(self, insn_phys: int, insn_count: int, bases: Mapping[str, int]) -> bool:
-        """Run to the end; False if the modules wait for each other for ever.
+    def run(self, insn_phys: int, insn_count: int, bases: Mapping[str, int]) -> Outcome:
+        """Run until every module is at rest.
 
         Raises
         ------
@@ -137,13 +157,14 @@ class AcceleratorModel:
         self, phys: int, count: int, bases: Mapping[str, int], facts: StreamFacts | None
     ) -> None:
         self._step("fetch")
-        compute = self.blocks["compute"]
         if facts is not None and Module.COMPUTE in facts.modules and not facts.first_compute_waits:
-            # The first instruction of compute clears the flag, or is FINISH itself.
-            self._set_done_flag(compute, 0)
+            # Its first instruction clears the flag, even if it is FINISH. One that waits for a
+            # token leaves it as it was, for as long as it takes.
+            with self._lock:
+                self._write_done_flag(0)
             self._step("compute")
         try:
-            ended = self.engine.run(phys, count, bases)
+            outcome = self.engine.run(phys, count, bases)
         except Exception as error:
             _LOG.warning("the accelerator stopped: %s", error)
             with self._lock:
@@ -151,29 +172,35 @@ class AcceleratorModel:
             return
         self._step("done")
         with self._lock:
-            if not ended:
-                self.hung = True
-                _LOG.warning("the accelerator waits for ever: its modules wait for each other")
-                return
-            self._complete(compute, facts)
+            self._settle(outcome, facts)
             if not self._worker.stopping:
                 self._dispatch()  # fetch with AUTO_RESTART begins again
 
-    def _set_done_flag(self, compute: HlsBlock, value: int) -> None:
-        with self._lock:
-            compute.values["done_o"] = value
-            valid = compute.block.register("done_o_ctrl").field("done_o_ap_vld").mask
-            compute.values["done_o_ctrl"] |= valid
-
-    def _complete(self, compute: HlsBlock, facts: StreamFacts | None) -> None:
-        """Every instruction has been executed."""
-        self._busy = False
-        if facts is not None:
-            if Module.COMPUTE in facts.modules:
-                self._set_done_flag(compute, int(facts.last_compute_finishes))
-            for module in facts.modules:
+    def _settle(self, outcome: Outcome, facts: StreamFacts | None) -> None:
+        """Let the registers show how a run came to rest; with the lock held."""
+        executed = {m: outcome.executed[m] for m in Module if m is not Module.FETCH}
+        if executed[Module.COMPUTE]:
+            # Compute may have reached FINISH although another module is stuck behind it.
+            finished = (
+                facts is not None
+                and facts.last_compute_finishes
+                and facts.counts[Module.COMPUTE] == executed[Module.COMPUTE]
+            )
+            self._write_done_flag(int(finished))
+        for module, count in executed.items():
+            if count:
                 self.blocks[module.name.lower()].complete()
-        self.blocks["fetch"].complete()
+        if outcome.all_fetched:
+            self.blocks["fetch"].complete()
+        self.hung = outcome.stuck
+        self._busy = False
+
+    def _write_done_flag(self, value: int) -> None:
+        """What compute does at the start of an instruction (0) and in FINISH (1)."""
+        compute = self.blocks["compute"]
+        compute.values["done_o"] = value
+        valid = compute.block.register("done_o_ctrl").field("done_o_ap_vld").mask
+        compute.values["done_o_ctrl"] |= valid
 
     # ---- the end -------------------------------------------------------------------------
 

@@ -248,7 +248,9 @@ class Engine:
             )
             seconds = time.thread_time() - begin
         if kind != lib.SIM_OK:
-            raise fault_of(fault, self.config, self.profile.name)
+            error = fault_of(fault, self.config, self.profile.name)
+            error.executed = tuple(int(counters.insns[module]) for module in Module)
+            raise error
         return RunResult(Counters._of(counters), seconds, order if trace else None)
 
     @staticmethod

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Mapping
 
 from vta_pynq.config import HwConfig
-from vta_pynq.errors import SimError
-from vta_pynq.sim.accelerator import RunEngine
+from vta_pynq.isa.table import Module
+from vta_pynq.sim.accelerator import Outcome, RunEngine
 from vta_pynq.sim.dram import DramImages
 from vta_pynq.timing.profiles import HwProfile
+
+_LOG = logging.getLogger("vta_pynq.sim")
+
+_BUDGET = (1 << 62) - 1
+"""Hardware has no budget: a driver's deadline bounds a run."""
 
 __all__ = ["EngineFactory", "FastEngine"]
 
@@ -23,12 +29,21 @@ class FastEngine:
         # Imported here: the compiled extension is needed by the first download, not before.
         from vta_pynq.sim.engine import Dram, Engine
 
-        self.engine = Engine(config, semantics=profile.semantics)
+        self.engine = Engine(config, semantics=profile.semantics, profile=profile.name)
         self._dram = Dram([(dram.base, dram.device)])
 
-    def run(self, insn_phys: int, insn_count: int, bases: Mapping[str, int]) -> bool:
-        """Run a stream; False if it never ends."""
-        from vta_pynq.sim.engine import BasePointers
+    @property
+    def tokens(self) -> tuple[int, int, int, int]:
+        """Counts of the tokens, in the order of `TOKENS`."""
+        return self.engine.tokens
+
+    def poison(self, seed: int) -> None:
+        """Fill every SRAM with pseudo-random bits, as after power-up or somebody else's run."""
+        self.engine.poison(seed)
+
+    def run(self, insn_phys: int, insn_count: int, bases: Mapping[str, int]) -> Outcome:
+        """Run a stream until every module is at rest."""
+        from vta_pynq.sim.engine import BasePointers, FaultKind, StreamError
 
         pointers = BasePointers(
             uop=bases["uops"],
@@ -38,9 +53,18 @@ class FastEngine:
             out=bases["outputs"],
         )
         try:
-            self.engine.run(self._dram, insn_phys, insn_count, bases=pointers)
-        except SimError as error:
-            if getattr(error, "deadlock", False):
-                return False
-            raise
-        return True
+            result = self.engine.run(
+                self._dram, insn_phys, insn_count, bases=pointers, budget=_BUDGET
+            )
+        except StreamError as error:
+            # A stream that hardware would run to a standstill is no fault of the device.
+            if error.kind not in (FaultKind.DEADLOCK, FaultKind.NO_FINISH):
+                raise
+            _LOG.warning("%s", error)
+            return Outcome(
+                stuck=error.kind is FaultKind.DEADLOCK,
+                executed=error.executed,
+                all_fetched=error.executed[Module.FETCH] == insn_count,
+            )
+        executed = tuple(result.counters.insns[module.name] for module in Module)
+        return Outcome(stuck=False, executed=executed, all_fetched=True)

@@ -52,7 +52,8 @@ class StreamError(SimError):
     """A stream cannot go on at one of its instructions.
 
     `kind` says why, `insn` is the instruction's index in the stream (the oldest one that waits,
-    for a deadlock), `module` the one that it runs in.
+    for a deadlock), `module` the one that it runs in. `executed` counts the instructions that
+    came before, by module in the order of `Module` (FETCH: that were read).
     """
 
     def __init__(self, message: str, kind: FaultKind, insn: int, module: Module) -> None:
@@ -60,6 +61,7 @@ class StreamError(SimError):
         self.kind = kind
         self.insn = insn
         self.module = module
+        self.executed: tuple[int, ...] = (0,) * len(Module)
 
     @property
     def deadlock(self) -> bool:

@@ -26,6 +26,15 @@ class Slave(Protocol):
         """Write the register."""
 
 
+def _plain(value: Any) -> Any:
+    """A NumPy argument with register arrays replaced by the values of the registers."""
+    if isinstance(value, RegisterArray):
+        return value._values()
+    if isinstance(value, (list, tuple)):
+        return type(value)(map(_plain, value))
+    return value
+
+
 class RegisterArray(np.ndarray):
     """An array over `slave` from byte `offset` upwards; `words` 32-bit registers.
 
@@ -115,13 +124,11 @@ class RegisterArray(np.ndarray):
 
     def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **kwargs: Any) -> Any:
         """Compute on the values of the registers."""
-        plain = [x._values() if isinstance(x, RegisterArray) else x for x in inputs]
-        return getattr(ufunc, method)(*plain, **kwargs)
+        return getattr(ufunc, method)(*map(_plain, inputs), **kwargs)
 
     def __array_function__(self, func: Any, types: Any, args: Any, kwargs: Any) -> Any:
         """Apply NumPy functions to the values of the registers."""
-        plain = [x._values() if isinstance(x, RegisterArray) else x for x in args]
-        return func(*plain, **kwargs)
+        return func(*map(_plain, args), **kwargs)
 
     def copy(self, order: Any = "C") -> Any:
         """The values of the registers, as a plain array."""
