@@ -167,7 +167,9 @@ def digest(paths):
 def build_inputs():
     """The sources of the extensions, without what cffi writes beside its build scripts."""
     found = [path for pattern in BUILD_PATTERNS for path in ROOT.glob(pattern)]
-    written = {script.parent / f"_{script.stem[6:]}.c" for script in ROOT.glob("vta_pynq/**/build_*.py")}
+    written = {
+        script.parent / f"_{script.stem[6:]}.c" for script in ROOT.glob("vta_pynq/**/build_*.py")
+    }
     return [path for path in found if path not in written and path.is_file()]
 
 
