@@ -40,7 +40,7 @@ typedef struct {
 typedef struct {
     uint64_t phys;
     uint64_t size;
-    uint8_t *data;
+    uint8_t* data;
     int32_t writable;
 } sim_segment;
 
@@ -118,28 +118,28 @@ typedef struct {
     uint64_t budget;
     uint64_t order_seed; /* 0: program order, else a pseudo-random order of ready modules */
     uint64_t trace_size; /* entries of `trace` */
-    uint32_t *trace;     /* may be NULL: instruction indices in the order of execution */
+    uint32_t* trace;     /* may be NULL: instruction indices in the order of execution */
 } sim_job;
 
 typedef struct sim_engine sim_engine;
 
 /* Paths that this build and this machine have, by number; NULL past the last. The last is best. */
-const char *sim_path_name(int path);
+const char* sim_path_name(int path);
 int sim_path_available(int path);
 
 /* `mem`, `gemm`, `alu`, `uop`: slots in the order of the generated field lists. NULL: no memory. */
-sim_engine *sim_new(const sim_settings *settings, const sim_slot *mem, const sim_slot *gemm,
-                    const sim_slot *alu, const sim_slot *uop, int path);
-void sim_free(sim_engine *engine);
-void sim_reset(sim_engine *engine);
-void sim_poison(sim_engine *engine, uint64_t seed);
-void sim_get_tokens(const sim_engine *engine, uint32_t *tokens);
-void sim_set_tokens(sim_engine *engine, const uint32_t *tokens);
+sim_engine* sim_new(const sim_settings* settings, const sim_slot* mem, const sim_slot* gemm,
+                    const sim_slot* alu, const sim_slot* uop, int path);
+void sim_free(sim_engine* engine);
+void sim_reset(sim_engine* engine);
+void sim_poison(sim_engine* engine, uint64_t seed);
+void sim_get_tokens(const sim_engine* engine, uint32_t* tokens);
+void sim_set_tokens(sim_engine* engine, const uint32_t* tokens);
 /* Values of one SRAM, sign-extended, `sim_sram_values` of them. UOP gives raw micro-ops. */
-uint64_t sim_sram_values(const sim_engine *engine, int memory_type);
-void sim_read_sram(const sim_engine *engine, int memory_type, int32_t *values);
+uint64_t sim_sram_values(const sim_engine* engine, int memory_type);
+void sim_read_sram(const sim_engine* engine, int memory_type, int32_t* values);
 /* Returns a sim_kind, also left in `fault`. `counters` is complete in both cases. */
-int sim_run(sim_engine *engine, const sim_segment *segments, uint64_t segment_count,
-            const sim_job *job, sim_counters *counters, sim_fault *fault);
+int sim_run(sim_engine* engine, const sim_segment* segments, uint64_t segment_count,
+            const sim_job* job, sim_counters* counters, sim_fault* fault);
 
 #endif

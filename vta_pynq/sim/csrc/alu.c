@@ -1,7 +1,7 @@
 /* ALU: range checks at the extremes, then whole elements at a time in program order. */
 #include "engine.h"
 
-static int check_indices(sim_run_state *run, const loop_insn *insn, const uop_kernel *kernel) {
+static int check_indices(sim_run_state* run, const loop_insn* insn, const uop_kernel* kernel) {
     uint32_t depth = run->engine->set.acc_depth;
     uint64_t dst = largest_index(insn, kernel->max_dst, insn->dst_factor_out, insn->dst_factor_in);
     uint64_t src = largest_index(insn, kernel->max_src, insn->src_factor_out, insn->src_factor_in);
@@ -14,7 +14,7 @@ static int check_indices(sim_run_state *run, const loop_insn *insn, const uop_ke
 
 /* MUL on a design without it: the accumulator stays, OUT becomes zero (its C simulation's
  * choice; on hardware it is undefined). */
-static void skip_multiply(sim_engine *engine, const loop_insn *insn, const uop_kernel *kernel) {
+static void skip_multiply(sim_engine* engine, const loop_insn* insn, const uop_kernel* kernel) {
     for (uint32_t o = 0; o < insn->iter_out; o++) {
         for (uint32_t i = 0; i < insn->iter_in; i++) {
             uint32_t dst = o * insn->dst_factor_out + i * insn->dst_factor_in;
@@ -27,8 +27,8 @@ static void skip_multiply(sim_engine *engine, const loop_insn *insn, const uop_k
     }
 }
 
-static void operate(sim_engine *engine, const loop_insn *insn, const uop_kernel *kernel,
-                    const alu_op *op) {
+static void operate(sim_engine* engine, const loop_insn* insn, const uop_kernel* kernel,
+                    const alu_op* op) {
     uint32_t n = kernel->end - kernel->bgn, rounds = insn->iter_in;
     const uint16_t *dsts = engine->uop_dst + kernel->bgn, *srcs = engine->uop_src + kernel->bgn;
     uint32_t first_dst = 0, first_src = 0;
@@ -60,8 +60,8 @@ static void operate(sim_engine *engine, const loop_insn *insn, const uop_kernel 
 }
 
 /* Strict mode: register shifts one by one, for the amount may be the result of the one before. */
-static int shift_checked(sim_run_state *run, const loop_insn *insn, const alu_op *op) {
-    sim_engine *engine = run->engine;
+static int shift_checked(sim_run_state* run, const loop_insn* insn, const alu_op* op) {
+    sim_engine* engine = run->engine;
     static const uint16_t ZERO[1] = {0};
     for (uint32_t o = 0; o < insn->iter_out; o++) {
         for (uint32_t i = 0; i < insn->iter_in; i++) {
@@ -78,8 +78,8 @@ static int shift_checked(sim_run_state *run, const loop_insn *insn, const alu_op
     return SIM_OK;
 }
 
-int execute_alu(sim_run_state *run, const loop_insn *insn) {
-    sim_engine *engine = run->engine;
+int execute_alu(sim_run_state* run, const loop_insn* insn) {
+    sim_engine* engine = run->engine;
     if (insn->alu_opcode > VTA_ALU_MUL) {
         return run_fault(run, SIM_ALU_OPCODE, insn->alu_opcode, 0, 0, 0);
     }
@@ -90,7 +90,7 @@ int execute_alu(sim_run_state *run, const loop_insn *insn) {
         return run_fault(run, SIM_UOP_RANGE, insn->uop_end, engine->set.uop_depth, 0, 0);
     }
     uint64_t uops = (uint64_t)insn->iter_out * insn->iter_in * (insn->uop_end - insn->uop_bgn);
-    const uop_kernel *kernel = uop_kernel_of(engine, insn->uop_bgn, insn->uop_end);
+    const uop_kernel* kernel = uop_kernel_of(engine, insn->uop_bgn, insn->uop_end);
     int kind = check_indices(run, insn, kernel);
     if (!kind) kind = run_spend(run, uops * engine->alu_work);
     if (!kind && engine->set.strict) kind = strict_loop(run, insn);
@@ -101,9 +101,10 @@ int execute_alu(sim_run_state *run, const loop_insn *insn) {
         skip_multiply(engine, insn, kernel);
         return SIM_OK;
     }
-    const sim_settings *set = &engine->set;
-    const alu_op op = {engine->acc,      engine->lanes, set->acc_width, set->hls ? set->shift_bits : 0,
-                       insn->alu_opcode, insn->use_imm, insn->imm};
+    const sim_settings* set = &engine->set;
+    const alu_op op = {
+        engine->acc,      engine->lanes, set->acc_width, set->hls ? set->shift_bits : 0,
+        insn->alu_opcode, insn->use_imm, insn->imm};
     if (set->strict && insn->alu_opcode == VTA_ALU_SHR && !insn->use_imm) {
         kind = shift_checked(run, insn, &op);
         if (kind) return kind;

@@ -39,7 +39,7 @@ typedef struct {
     int32_t imm;
 } loop_insn;
 
-static inline uint32_t field_of(const uint64_t words[2], const sim_slot *slot) {
+static inline uint32_t field_of(const uint64_t words[2], const sim_slot* slot) {
     return (uint32_t)((words[slot->word] >> slot->shift) & slot->mask);
 }
 
@@ -50,26 +50,27 @@ static inline int32_t sign_extend(uint32_t value, uint32_t width) {
     return (int32_t)((low ^ sign) - sign);
 }
 
-static inline void decode_mem(const insn_layout *layout, const uint64_t words[2], mem_insn *insn) {
+static inline void decode_mem(const insn_layout* layout, const uint64_t words[2], mem_insn* insn) {
 #define DECODE(name) insn->name = field_of(words, &layout->mem[MEM_##name]);
     VTA_MEM_FIELDS(DECODE)
 #undef DECODE
 }
 
-#define DECODE_LOOP(format, slots, name) insn->name = field_of(words, &layout->slots[format##_##name]);
-#define DECODE_LOOPS(format, slots)                   \
-    DECODE_LOOP(format, slots, reset)                 \
-    DECODE_LOOP(format, slots, uop_bgn)               \
-    DECODE_LOOP(format, slots, uop_end)               \
-    DECODE_LOOP(format, slots, iter_out)              \
-    DECODE_LOOP(format, slots, iter_in)               \
-    DECODE_LOOP(format, slots, dst_factor_out)        \
-    DECODE_LOOP(format, slots, dst_factor_in)         \
-    DECODE_LOOP(format, slots, src_factor_out)        \
+#define DECODE_LOOP(format, slots, name) \
+    insn->name = field_of(words, &layout->slots[format##_##name]);
+#define DECODE_LOOPS(format, slots)            \
+    DECODE_LOOP(format, slots, reset)          \
+    DECODE_LOOP(format, slots, uop_bgn)        \
+    DECODE_LOOP(format, slots, uop_end)        \
+    DECODE_LOOP(format, slots, iter_out)       \
+    DECODE_LOOP(format, slots, iter_in)        \
+    DECODE_LOOP(format, slots, dst_factor_out) \
+    DECODE_LOOP(format, slots, dst_factor_in)  \
+    DECODE_LOOP(format, slots, src_factor_out) \
     DECODE_LOOP(format, slots, src_factor_in)
 
-static inline void decode_gemm(const insn_layout *layout, const uint64_t words[2],
-                               loop_insn *insn) {
+static inline void decode_gemm(const insn_layout* layout, const uint64_t words[2],
+                               loop_insn* insn) {
     insn->is_gemm = 1;
     DECODE_LOOPS(GEMM, gemm)
     DECODE_LOOP(GEMM, gemm, wgt_factor_out)
@@ -78,14 +79,14 @@ static inline void decode_gemm(const insn_layout *layout, const uint64_t words[2
     insn->imm = 0;
 }
 
-static inline void decode_alu(const insn_layout *layout, const uint64_t words[2], loop_insn *insn) {
+static inline void decode_alu(const insn_layout* layout, const uint64_t words[2], loop_insn* insn) {
     insn->is_gemm = 0;
     DECODE_LOOPS(ALU, alu)
     insn->reset = 0; /* means nothing to the ALU */
     insn->wgt_factor_out = insn->wgt_factor_in = 0;
     DECODE_LOOP(ALU, alu, alu_opcode)
     DECODE_LOOP(ALU, alu, use_imm)
-    const sim_slot *imm = &layout->alu[ALU_imm];
+    const sim_slot* imm = &layout->alu[ALU_imm];
     insn->imm = sign_extend(field_of(words, imm), imm->width);
 }
 

@@ -1,7 +1,7 @@
 /* Construction, inspection and clearing of an engine. */
 #include "engine.h"
 
-static const sim_path *const PATHS[] = {
+static const sim_path* const PATHS[] = {
     &sim_path_portable,
 #if defined(__x86_64__)
     &sim_path_avx2,
@@ -13,7 +13,7 @@ static const sim_path *const PATHS[] = {
 };
 #define PATH_COUNT ((int)(sizeof PATHS / sizeof *PATHS))
 
-const char *sim_path_name(int path) {
+const char* sim_path_name(int path) {
     return path >= 0 && path < PATH_COUNT ? PATHS[path]->name : NULL;
 }
 
@@ -21,9 +21,9 @@ int sim_path_available(int path) {
     return path >= 0 && path < PATH_COUNT && PATHS[path]->available();
 }
 
-sim_engine *sim_new(const sim_settings *settings, const sim_slot *mem, const sim_slot *gemm,
-                    const sim_slot *alu, const sim_slot *uop, int path) {
-    sim_engine *engine = sim_path_available(path) ? calloc(1, sizeof *engine) : NULL;
+sim_engine* sim_new(const sim_settings* settings, const sim_slot* mem, const sim_slot* gemm,
+                    const sim_slot* alu, const sim_slot* uop, int path) {
+    sim_engine* engine = sim_path_available(path) ? calloc(1, sizeof *engine) : NULL;
     if (!engine) return NULL;
     engine->set = *settings;
     memcpy(engine->layout.mem, mem, sizeof engine->layout.mem);
@@ -44,14 +44,14 @@ sim_engine *sim_new(const sim_settings *settings, const sim_slot *mem, const sim
     return engine;
 }
 
-void sim_free(sim_engine *engine) {
+void sim_free(sim_engine* engine) {
     if (!engine) return;
     for (int i = 0; i < engine->block_count; i++) free(engine->blocks[i]);
     strict_free(engine);
     free(engine);
 }
 
-void sim_reset(sim_engine *engine) {
+void sim_reset(sim_engine* engine) {
     static const int TYPES[] = {VTA_MEM_UOP, VTA_MEM_WGT, VTA_MEM_INP, VTA_MEM_ACC};
     for (size_t i = 0; i < sizeof TYPES / sizeof *TYPES; i++) {
         sram_zero(engine, TYPES[i], 0, sram_depth(engine, TYPES[i]));
@@ -63,19 +63,19 @@ void sim_reset(sim_engine *engine) {
 }
 
 /* splitmix64: one well-mixed number per state. */
-static uint64_t next_random(uint64_t *state) {
+static uint64_t next_random(uint64_t* state) {
     uint64_t z = (*state += 0x9e3779b97f4a7c15u);
     z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9u;
     z = (z ^ (z >> 27)) * 0x94d049bb133111ebu;
     return z ^ (z >> 31);
 }
 
-void sim_poison(sim_engine *engine, uint64_t seed) {
+void sim_poison(sim_engine* engine, uint64_t seed) {
     static const int TYPES[] = {VTA_MEM_UOP, VTA_MEM_WGT, VTA_MEM_INP, VTA_MEM_ACC};
-    const sim_settings *set = &engine->set;
+    const sim_settings* set = &engine->set;
     for (size_t t = 0; t < sizeof TYPES / sizeof *TYPES; t++) {
         uint32_t bytes = set->elem_bytes[TYPES[t]];
-        uint8_t *element = malloc(bytes + sizeof(uint64_t));
+        uint8_t* element = malloc(bytes + sizeof(uint64_t));
         for (uint32_t i = 0; element && i < sram_depth(engine, TYPES[t]); i++) {
             for (uint32_t at = 0; at < bytes; at += sizeof(uint64_t)) {
                 uint64_t garbage = next_random(&seed);
@@ -92,40 +92,40 @@ void sim_poison(sim_engine *engine, uint64_t seed) {
     if (set->strict) strict_reset(engine);
 }
 
-void sim_get_tokens(const sim_engine *engine, uint32_t *tokens) {
+void sim_get_tokens(const sim_engine* engine, uint32_t* tokens) {
     memcpy(tokens, engine->tokens, sizeof engine->tokens);
 }
 
-void sim_set_tokens(sim_engine *engine, const uint32_t *tokens) {
+void sim_set_tokens(sim_engine* engine, const uint32_t* tokens) {
     memcpy(engine->tokens, tokens, sizeof engine->tokens);
 }
 
-uint64_t sim_sram_values(const sim_engine *engine, int memory_type) {
+uint64_t sim_sram_values(const sim_engine* engine, int memory_type) {
     uint64_t depth = sram_depth(engine, memory_type);
     if (memory_type == VTA_MEM_UOP) return depth;
     return depth * (memory_type == VTA_MEM_WGT ? engine->wgt_values : engine->lanes);
 }
 
-void sim_read_sram(const sim_engine *engine, int memory_type, int32_t *values) {
+void sim_read_sram(const sim_engine* engine, int memory_type, int32_t* values) {
     uint64_t count = sim_sram_values(engine, memory_type);
-    const int8_t *narrow = memory_type == VTA_MEM_INP ? engine->view.inp : engine->view.wgt;
-    const int32_t *wide = memory_type == VTA_MEM_INP ? engine->inp32 : engine->wgt32;
+    const int8_t* narrow = memory_type == VTA_MEM_INP ? engine->view.inp : engine->view.wgt;
+    const int32_t* wide = memory_type == VTA_MEM_INP ? engine->inp32 : engine->wgt32;
     switch (memory_type) {
-    case VTA_MEM_UOP:
-        memcpy(values, engine->uop, count * sizeof *values);
-        break;
-    case VTA_MEM_WGT:
-    case VTA_MEM_INP:
-        for (uint64_t i = 0; i < count; i++) values[i] = engine->gemm ? narrow[i] : wide[i];
-        break;
-    case VTA_MEM_OUT:
-        for (uint64_t i = 0; i < count; i++) {
-            int follows = !engine->set.hls || engine->out_follows[i / engine->lanes];
-            uint32_t value = (uint32_t)(follows ? engine->acc[i] : engine->out[i]);
-            values[i] = sign_extend(value, engine->set.out_width);
-        }
-        break;
-    default:
-        memcpy(values, engine->acc, count * sizeof *values);
+        case VTA_MEM_UOP:
+            memcpy(values, engine->uop, count * sizeof *values);
+            break;
+        case VTA_MEM_WGT:
+        case VTA_MEM_INP:
+            for (uint64_t i = 0; i < count; i++) values[i] = engine->gemm ? narrow[i] : wide[i];
+            break;
+        case VTA_MEM_OUT:
+            for (uint64_t i = 0; i < count; i++) {
+                int follows = !engine->set.hls || engine->out_follows[i / engine->lanes];
+                uint32_t value = (uint32_t)(follows ? engine->acc[i] : engine->out[i]);
+                values[i] = sign_extend(value, engine->set.out_width);
+            }
+            break;
+        default:
+            memcpy(values, engine->acc, count * sizeof *values);
     }
 }

@@ -4,13 +4,12 @@
 #define SHORT_LOOP 4 /* iterations below which another loop is a better inner one */
 
 /* Adds `per_out` and `per_in` for one iteration of the loops. */
-#define AT(name, o, i) \
-    ((o) * insn->name##_factor_out + (i) * insn->name##_factor_in)
+#define AT(name, o, i) ((o) * insn->name##_factor_out + (i) * insn->name##_factor_in)
 
 /* The micro-ops of every iteration, weights and sources as they come. */
-static void run_uops(const sim_engine *engine, const loop_insn *insn, const uop_kernel *kernel) {
-    const gemm_kernels *gemm = engine->gemm;
-    const gemm_view *view = &engine->view;
+static void run_uops(const sim_engine* engine, const loop_insn* insn, const uop_kernel* kernel) {
+    const gemm_kernels* gemm = engine->gemm;
+    const gemm_view* view = &engine->view;
     const uint16_t *dsts = engine->uop_dst + kernel->bgn, *srcs = engine->uop_src + kernel->bgn,
                    *wgts = engine->uop_wgt + kernel->bgn;
     uint32_t n = kernel->end - kernel->bgn;
@@ -29,7 +28,7 @@ static void run_uops(const sim_engine *engine, const loop_insn *insn, const uop_
 }
 
 /* One of the two loops innermost, for a micro-op whose weight it does not change. */
-static void run_loop(sim_engine *engine, const loop_insn *insn, const uop_kernel *kernel,
+static void run_loop(sim_engine* engine, const loop_insn* insn, const uop_kernel* kernel,
                      int inner) {
     uint32_t n = inner ? insn->iter_in : insn->iter_out;
     uint32_t others = inner ? insn->iter_out : insn->iter_in;
@@ -50,7 +49,7 @@ static void run_loop(sim_engine *engine, const loop_insn *insn, const uop_kernel
     }
 }
 
-static void multiply_narrow(sim_engine *engine, const loop_insn *insn, const uop_kernel *kernel) {
+static void multiply_narrow(sim_engine* engine, const loop_insn* insn, const uop_kernel* kernel) {
     uint32_t n = kernel->end - kernel->bgn;
     int in_keeps = !insn->wgt_factor_in || insn->iter_in == 1;
     int out_keeps = !insn->wgt_factor_out || insn->iter_out == 1;
@@ -70,7 +69,7 @@ static void multiply_narrow(sim_engine *engine, const loop_insn *insn, const uop
 }
 
 /* Sum over k of inp[k] * wgt[k], modulo 2^32, for one row of each. */
-static uint32_t dot_row(const sim_engine *engine, uint64_t inp, uint64_t wgt) {
+static uint32_t dot_row(const sim_engine* engine, uint64_t inp, uint64_t wgt) {
     uint32_t block = engine->set.block, sum = 0;
     for (uint32_t k = 0; k < block; k++) {
         int32_t a = engine->gemm ? engine->view.inp[inp + k] : engine->inp32[inp + k];
@@ -81,7 +80,7 @@ static uint32_t dot_row(const sim_engine *engine, uint64_t inp, uint64_t wgt) {
 }
 
 /* One micro-op by the definition. `reset` is the HLS design's: the sum goes to OUT only. */
-static void multiply_one(sim_engine *engine, uint32_t dst, uint32_t src, uint32_t wgt, int reset) {
+static void multiply_one(sim_engine* engine, uint32_t dst, uint32_t src, uint32_t wgt, int reset) {
     uint32_t batch = engine->set.batch, block = engine->set.block, width = engine->set.acc_width;
     for (uint32_t b = 0; b < batch; b++) {
         uint64_t row = (uint64_t)src * engine->lanes + b * block;
@@ -89,7 +88,7 @@ static void multiply_one(sim_engine *engine, uint32_t dst, uint32_t src, uint32_
             uint64_t at = (uint64_t)dst * engine->lanes + b * block + c;
             uint64_t tile = (uint64_t)wgt * engine->wgt_values + c * block;
             uint32_t sum = (uint32_t)engine->acc[at] + dot_row(engine, row, tile);
-            int32_t *to = reset ? engine->out : engine->acc;
+            int32_t* to = reset ? engine->out : engine->acc;
             to[at] = sign_extend(sum, width);
             if (reset) engine->acc[at] = 0;
         }
@@ -97,10 +96,11 @@ static void multiply_one(sim_engine *engine, uint32_t dst, uint32_t src, uint32_
     if (reset) engine->out_follows[dst] = 0;
 }
 
-typedef void (*uop_visitor)(sim_engine *engine, uint32_t dst, uint32_t src, uint32_t wgt, int reset);
+typedef void (*uop_visitor)(sim_engine* engine, uint32_t dst, uint32_t src, uint32_t wgt,
+                            int reset);
 
 /* Every micro-op in the order of the instruction set. */
-static void visit(sim_engine *engine, const loop_insn *insn, uop_visitor visitor) {
+static void visit(sim_engine* engine, const loop_insn* insn, uop_visitor visitor) {
     for (uint32_t o = 0; o < insn->iter_out; o++) {
         for (uint32_t i = 0; i < insn->iter_in; i++) {
             for (uint32_t u = insn->uop_bgn; u < insn->uop_end; u++) {
@@ -112,16 +112,16 @@ static void visit(sim_engine *engine, const loop_insn *insn, uop_visitor visitor
     }
 }
 
-static void wrap_one(sim_engine *engine, uint32_t dst, uint32_t src, uint32_t wgt, int reset) {
+static void wrap_one(sim_engine* engine, uint32_t dst, uint32_t src, uint32_t wgt, int reset) {
     (void)src, (void)wgt, (void)reset;
-    int32_t *acc = engine->acc + (uint64_t)dst * engine->lanes;
+    int32_t* acc = engine->acc + (uint64_t)dst * engine->lanes;
     for (uint32_t l = 0; l < engine->lanes; l++) {
         acc[l] = sign_extend((uint32_t)acc[l], engine->set.acc_width);
     }
 }
 
-static void reset_accumulators(sim_engine *engine, const loop_insn *insn,
-                               const uop_kernel *kernel) {
+static void reset_accumulators(sim_engine* engine, const loop_insn* insn,
+                               const uop_kernel* kernel) {
     uint32_t n = kernel->end - kernel->bgn;
     uint64_t lanes = engine->lanes;
     for (uint32_t o = 0; o < insn->iter_out; o++) {
@@ -140,8 +140,8 @@ static void reset_accumulators(sim_engine *engine, const loop_insn *insn,
     }
 }
 
-static int check_indices(sim_run_state *run, const loop_insn *insn, const uop_kernel *kernel) {
-    sim_engine *engine = run->engine;
+static int check_indices(sim_run_state* run, const loop_insn* insn, const uop_kernel* kernel) {
+    sim_engine* engine = run->engine;
     uint64_t dst = largest_index(insn, kernel->max_dst, insn->dst_factor_out, insn->dst_factor_in);
     uint64_t src = largest_index(insn, kernel->max_src, insn->src_factor_out, insn->src_factor_in);
     uint64_t wgt = largest_index(insn, kernel->max_wgt, insn->wgt_factor_out, insn->wgt_factor_in);
@@ -158,8 +158,8 @@ static int check_indices(sim_run_state *run, const loop_insn *insn, const uop_ke
     return SIM_OK;
 }
 
-int execute_gemm(sim_run_state *run, const loop_insn *insn) {
-    sim_engine *engine = run->engine;
+int execute_gemm(sim_run_state* run, const loop_insn* insn) {
+    sim_engine* engine = run->engine;
     if (insn->uop_bgn >= insn->uop_end || !insn->iter_out || !insn->iter_in) {
         return engine->set.strict ? strict_loop(run, insn) : SIM_OK;
     }
@@ -167,7 +167,7 @@ int execute_gemm(sim_run_state *run, const loop_insn *insn) {
         return run_fault(run, SIM_UOP_RANGE, insn->uop_end, engine->set.uop_depth, 0, 0);
     }
     uint64_t uops = (uint64_t)insn->iter_out * insn->iter_in * (insn->uop_end - insn->uop_bgn);
-    const uop_kernel *kernel = uop_kernel_of(engine, insn->uop_bgn, insn->uop_end);
+    const uop_kernel* kernel = uop_kernel_of(engine, insn->uop_bgn, insn->uop_end);
     int kind = check_indices(run, insn, kernel);
     if (!kind) kind = run_spend(run, uops * (insn->reset ? engine->alu_work : engine->gemm_work));
     if (!kind && engine->set.strict) kind = strict_loop(run, insn);

@@ -3,7 +3,7 @@
  * Included once per path, with SIM_TARGET (the path's target attribute) and SIM_PATH(name). The
  * constants 8, 16 and 32 for `block` give the compiler loops of known length. */
 
-static inline SIM_TARGET void SIM_PATH(row)(int32_t *acc, const int8_t *inp, const int8_t *wgt,
+static inline SIM_TARGET void SIM_PATH(row)(int32_t* acc, const int8_t* inp, const int8_t* wgt,
                                             uint32_t block) {
     for (uint32_t c = 0; c < block; c++) {
         uint32_t sum = 0;
@@ -12,13 +12,13 @@ static inline SIM_TARGET void SIM_PATH(row)(int32_t *acc, const int8_t *inp, con
     }
 }
 
-static inline SIM_TARGET void SIM_PATH(element)(const gemm_view *view, uint32_t dst, uint32_t src,
+static inline SIM_TARGET void SIM_PATH(element)(const gemm_view* view, uint32_t dst, uint32_t src,
                                                 uint32_t wgt) {
     size_t block = view->block, lanes = view->batch * block;
-    const int8_t *tile = view->wgt + wgt * block * block;
+    const int8_t* tile = view->wgt + wgt * block * block;
     for (uint32_t b = 0; b < view->batch; b++) {
-        int32_t *acc = view->acc + dst * lanes + b * block;
-        const int8_t *inp = view->inp + src * lanes + b * block;
+        int32_t* acc = view->acc + dst * lanes + b * block;
+        const int8_t* inp = view->inp + src * lanes + b * block;
         if (block == 16) {
             SIM_PATH(row)(acc, inp, tile, 16);
         } else if (block == 32) {
@@ -31,23 +31,23 @@ static inline SIM_TARGET void SIM_PATH(element)(const gemm_view *view, uint32_t 
     }
 }
 
-static SIM_TARGET void SIM_PATH(rows_any)(const gemm_view *view, uint32_t dst,
-                                          const uint16_t *dsts, uint32_t src, const uint16_t *srcs,
-                                          uint32_t wgt, const uint16_t *wgts, uint32_t n) {
+static SIM_TARGET void SIM_PATH(rows_any)(const gemm_view* view, uint32_t dst, const uint16_t* dsts,
+                                          uint32_t src, const uint16_t* srcs, uint32_t wgt,
+                                          const uint16_t* wgts, uint32_t n) {
     for (uint32_t i = 0; i < n; i++) {
         SIM_PATH(element)(view, dst + dsts[i], src + srcs[i], wgt + wgts[i]);
     }
 }
 
-static SIM_TARGET void SIM_PATH(rows_same_wgt)(const gemm_view *view, uint32_t dst,
-                                               const uint16_t *dsts, uint32_t src,
-                                               const uint16_t *srcs, uint32_t wgt, uint32_t n) {
+static SIM_TARGET void SIM_PATH(rows_same_wgt)(const gemm_view* view, uint32_t dst,
+                                               const uint16_t* dsts, uint32_t src,
+                                               const uint16_t* srcs, uint32_t wgt, uint32_t n) {
     for (uint32_t i = 0; i < n; i++) SIM_PATH(element)(view, dst + dsts[i], src + srcs[i], wgt);
 }
 
-static SIM_TARGET void SIM_PATH(rows_same_dst)(const gemm_view *view, uint32_t dst, uint32_t src,
-                                               const uint16_t *srcs, uint32_t wgt,
-                                               const uint16_t *wgts, uint32_t n) {
+static SIM_TARGET void SIM_PATH(rows_same_dst)(const gemm_view* view, uint32_t dst, uint32_t src,
+                                               const uint16_t* srcs, uint32_t wgt,
+                                               const uint16_t* wgts, uint32_t n) {
     for (uint32_t i = 0; i < n; i++) SIM_PATH(element)(view, dst, src + srcs[i], wgt + wgts[i]);
 }
 
@@ -61,7 +61,7 @@ static size_t SIM_PATH(rows_no_wgt)(uint32_t block) {
     return 0;
 }
 
-static void SIM_PATH(rows_keep)(const gemm_view *view, uint32_t first, uint32_t count) {
+static void SIM_PATH(rows_keep)(const gemm_view* view, uint32_t first, uint32_t count) {
     (void)view, (void)first, (void)count;
 }
 

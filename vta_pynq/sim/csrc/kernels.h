@@ -9,7 +9,7 @@
  * values, of `wgt` block rows (output channels) of block values, of `acc` batch rows of block
  * accumulators. `inp_laid` and `wgt_laid` hold the same in the layout of the path. */
 typedef struct {
-    int32_t *acc;
+    int32_t* acc;
     int8_t *inp, *wgt;
     void *inp_laid, *wgt_laid;
     uint32_t batch, block;
@@ -22,19 +22,19 @@ typedef struct {
     size_t (*inp_laid_bytes)(uint32_t batch, uint32_t block);
     size_t (*wgt_laid_bytes)(uint32_t block);
     /* Lay out `count` elements from `first` on. */
-    void (*lay_inp)(const gemm_view *view, uint32_t first, uint32_t count);
-    void (*lay_wgt)(const gemm_view *view, uint32_t first, uint32_t count);
-    void (*any)(const gemm_view *view, uint32_t dst, const uint16_t *dsts, uint32_t src,
-                const uint16_t *srcs, uint32_t wgt, const uint16_t *wgts, uint32_t n);
-    void (*same_wgt)(const gemm_view *view, uint32_t dst, const uint16_t *dsts, uint32_t src,
-                     const uint16_t *srcs, uint32_t wgt, uint32_t n);
-    void (*same_dst)(const gemm_view *view, uint32_t dst, uint32_t src, const uint16_t *srcs,
-                     uint32_t wgt, const uint16_t *wgts, uint32_t n);
+    void (*lay_inp)(const gemm_view* view, uint32_t first, uint32_t count);
+    void (*lay_wgt)(const gemm_view* view, uint32_t first, uint32_t count);
+    void (*any)(const gemm_view* view, uint32_t dst, const uint16_t* dsts, uint32_t src,
+                const uint16_t* srcs, uint32_t wgt, const uint16_t* wgts, uint32_t n);
+    void (*same_wgt)(const gemm_view* view, uint32_t dst, const uint16_t* dsts, uint32_t src,
+                     const uint16_t* srcs, uint32_t wgt, uint32_t n);
+    void (*same_dst)(const gemm_view* view, uint32_t dst, uint32_t src, const uint16_t* srcs,
+                     uint32_t wgt, const uint16_t* wgts, uint32_t n);
 } gemm_kernels;
 
 /* One ALU operation on whole elements. */
 typedef struct {
-    int32_t *acc;
+    int32_t* acc;
     uint32_t lanes;
     uint32_t width;      /* of an accumulator */
     uint32_t shift_bits; /* of a shift amount that count; 0: all of them */
@@ -43,16 +43,16 @@ typedef struct {
     int32_t imm;
 } alu_op;
 
-typedef void (*alu_kernel)(const alu_op *op, uint32_t dst, const uint16_t *dsts, uint32_t src,
-                           const uint16_t *srcs, uint32_t n);
+typedef void (*alu_kernel)(const alu_op* op, uint32_t dst, const uint16_t* dsts, uint32_t src,
+                           const uint16_t* srcs, uint32_t n);
 /* acc[dst .. dst + n): one immediate operation on contiguous elements. */
-typedef void (*alu_dense_kernel)(const alu_op *op, uint32_t dst, uint32_t n);
+typedef void (*alu_dense_kernel)(const alu_op* op, uint32_t dst, uint32_t n);
 
 typedef struct {
-    const char *name;
+    const char* name;
     int (*available)(void);
-    const gemm_kernels *tiles; /* blocks that are a multiple of 16; NULL: use rows */
-    const gemm_kernels *rows;  /* any block */
+    const gemm_kernels* tiles; /* blocks that are a multiple of 16; NULL: use rows */
+    const gemm_kernels* rows;  /* any block */
     alu_kernel alu;
     alu_dense_kernel alu_dense;
 } sim_path;

@@ -5,12 +5,12 @@
 #error "the engine reads DRAM with the machine's byte order, which must be little-endian"
 #endif
 
-static inline uint32_t narrow_bits(const uint8_t *from, uint64_t index, uint32_t width) {
+static inline uint32_t narrow_bits(const uint8_t* from, uint64_t index, uint32_t width) {
     uint64_t bit = index * width;
     return (uint32_t)from[bit >> 3] >> (bit & 7);
 }
 
-void unpack_values8(int8_t *to, const uint8_t *from, uint64_t count, uint32_t width) {
+void unpack_values8(int8_t* to, const uint8_t* from, uint64_t count, uint32_t width) {
     if (width == 8) {
         memcpy(to, from, count);
         return;
@@ -20,7 +20,7 @@ void unpack_values8(int8_t *to, const uint8_t *from, uint64_t count, uint32_t wi
     }
 }
 
-void unpack_values32(int32_t *to, const uint8_t *from, uint64_t count, uint32_t width) {
+void unpack_values32(int32_t* to, const uint8_t* from, uint64_t count, uint32_t width) {
     if (width == 32) {
         memcpy(to, from, count * sizeof *to);
     } else if (width == 16) {
@@ -30,7 +30,7 @@ void unpack_values32(int32_t *to, const uint8_t *from, uint64_t count, uint32_t 
             to[i] = value;
         }
     } else if (width == 8) {
-        const int8_t *values = (const int8_t *)from;
+        const int8_t* values = (const int8_t*)from;
         for (uint64_t i = 0; i < count; i++) to[i] = values[i];
     } else {
         for (uint64_t i = 0; i < count; i++) {
@@ -39,7 +39,7 @@ void unpack_values32(int32_t *to, const uint8_t *from, uint64_t count, uint32_t 
     }
 }
 
-void pack_values(uint8_t *to, const int32_t *from, uint64_t count, uint32_t width) {
+void pack_values(uint8_t* to, const int32_t* from, uint64_t count, uint32_t width) {
     if (width == 8) {
         for (uint64_t i = 0; i < count; i++) to[i] = (uint8_t)from[i];
     } else if (width == 32) {

@@ -27,7 +27,7 @@ typedef struct {
 } queued;
 
 typedef struct {
-    queued *items;
+    queued* items;
     uint64_t head, tail, size; /* items[head .. tail) wait */
     uint8_t pushing;           /* tokens that the module's last instruction could not push yet */
 } queue;
@@ -35,7 +35,7 @@ typedef struct {
 typedef struct {
     sim_run_state run;
     queue queues[SIM_MODULES];
-    const uint8_t *insns; /* the stream, where one segment holds all of it */
+    const uint8_t* insns; /* the stream, where one segment holds all of it */
     uint64_t fetched, waiting, executed;
     int fetched_finish, finished;
     queued held; /* what fetch has in hand */
@@ -43,8 +43,8 @@ typedef struct {
     uint64_t random;
 } schedule;
 
-int run_fault(sim_run_state *run, int kind, int64_t a, int64_t b, int64_t c, int64_t d) {
-    sim_fault *fault = run->fault;
+int run_fault(sim_run_state* run, int kind, int64_t a, int64_t b, int64_t c, int64_t d) {
+    sim_fault* fault = run->fault;
     fault->kind = kind;
     fault->insn = (int64_t)run->insn;
     fault->module = run->module;
@@ -55,7 +55,7 @@ int run_fault(sim_run_state *run, int kind, int64_t a, int64_t b, int64_t c, int
     return kind;
 }
 
-int run_spend(sim_run_state *run, uint64_t work) {
+int run_spend(sim_run_state* run, uint64_t work) {
     uint64_t left = run->job->budget - run->counters->work;
     if (work > left) {
         return run_fault(run, SIM_BUDGET, (int64_t)run->job->budget, (int64_t)run->counters->work,
@@ -67,35 +67,35 @@ int run_spend(sim_run_state *run, uint64_t work) {
 
 static int module_of(uint32_t opcode, uint32_t memory_type) {
     switch (opcode) {
-    case VTA_OPCODE_STORE:
-        return VTA_MODULE_STORE;
-    case VTA_OPCODE_LOAD:
-        return memory_type == VTA_MEM_INP || memory_type == VTA_MEM_WGT ? VTA_MODULE_LOAD
-                                                                        : VTA_MODULE_COMPUTE;
-    case VTA_OPCODE_GEMM:
-    case VTA_OPCODE_ALU:
-    case VTA_OPCODE_FINISH:
-        return VTA_MODULE_COMPUTE;
-    default:
-        return VTA_MODULE_FETCH;
+        case VTA_OPCODE_STORE:
+            return VTA_MODULE_STORE;
+        case VTA_OPCODE_LOAD:
+            return memory_type == VTA_MEM_INP || memory_type == VTA_MEM_WGT ? VTA_MODULE_LOAD
+                                                                            : VTA_MODULE_COMPUTE;
+        case VTA_OPCODE_GEMM:
+        case VTA_OPCODE_ALU:
+        case VTA_OPCODE_FINISH:
+            return VTA_MODULE_COMPUTE;
+        default:
+            return VTA_MODULE_FETCH;
     }
 }
 
 /* Reads and sorts instruction number `plan->fetched`. */
-static int fetch(schedule *plan, queued *item) {
-    sim_run_state *run = &plan->run;
+static int fetch(schedule* plan, queued* item) {
+    sim_run_state* run = &plan->run;
     run->insn = plan->fetched;
     run->module = VTA_MODULE_FETCH;
     if (plan->insns) {
         memcpy(item->words, plan->insns + plan->fetched * VTA_INSN_BYTES, VTA_INSN_BYTES);
     } else {
         uint64_t phys = run->job->insn_phys + plan->fetched * VTA_INSN_BYTES;
-        const uint8_t *bytes = dram_read(run, DRAM_SLOT_INSN, phys, VTA_INSN_BYTES);
+        const uint8_t* bytes = dram_read(run, DRAM_SLOT_INSN, phys, VTA_INSN_BYTES);
         if (!bytes) return run->fault->kind;
         memcpy(item->words, bytes, VTA_INSN_BYTES);
     }
     if (plan->fetched_finish) return run_fault(run, SIM_AFTER_FINISH, 0, 0, 0, 0);
-    const sim_slot *slots = run->engine->layout.mem;
+    const sim_slot* slots = run->engine->layout.mem;
     uint32_t opcode = field_of(item->words, &slots[MEM_opcode]);
     int module = module_of(opcode, field_of(item->words, &slots[MEM_memory_type]));
     if (module == VTA_MODULE_FETCH) return run_fault(run, SIM_OPCODE, opcode, 0, 0, 0);
@@ -119,8 +119,8 @@ static int fetch(schedule *plan, queued *item) {
     return SIM_OK;
 }
 
-static int enqueue(schedule *plan, const queued *item) {
-    queue *to = &plan->queues[item->module];
+static int enqueue(schedule* plan, const queued* item) {
+    queue* to = &plan->queues[item->module];
     if (to->head == to->tail) to->head = to->tail = 0;
     if (to->tail == to->size && to->head >= to->size / 2 && to->head) {
         memmove(to->items, to->items + to->head, (to->tail - to->head) * sizeof *to->items);
@@ -129,8 +129,8 @@ static int enqueue(schedule *plan, const queued *item) {
     }
     if (to->tail == to->size) {
         uint64_t size = to->size ? 2 * to->size : 64;
-        queued *grown = size > SIZE_MAX / sizeof *grown ? NULL
-                                                        : realloc(to->items, size * sizeof *grown);
+        queued* grown =
+            size > SIZE_MAX / sizeof *grown ? NULL : realloc(to->items, size * sizeof *grown);
         if (!grown) {
             return run_fault(&plan->run, SIM_OUT_OF_MEMORY, (int64_t)(size * sizeof *grown), 0, 0,
                              0);
@@ -144,7 +144,7 @@ static int enqueue(schedule *plan, const queued *item) {
 }
 
 /* The tokens of `pops` that are not there, as bits. */
-static uint32_t missing_tokens(const sim_engine *engine, uint32_t pops) {
+static uint32_t missing_tokens(const sim_engine* engine, uint32_t pops) {
     uint32_t missing = 0;
     for (uint32_t token = 0; token < VTA_TOKEN_COUNT; token++) {
         if (pops >> token & 1 && !engine->tokens[token]) missing |= 1u << token;
@@ -153,10 +153,10 @@ static uint32_t missing_tokens(const sim_engine *engine, uint32_t pops) {
 }
 
 /* Pushes what there is room for; whether all of it went. */
-static int push_tokens(schedule *plan, int module, int *kind) {
-    sim_run_state *run = &plan->run;
-    sim_engine *engine = run->engine;
-    queue *of = &plan->queues[module];
+static int push_tokens(schedule* plan, int module, int* kind) {
+    sim_run_state* run = &plan->run;
+    sim_engine* engine = run->engine;
+    queue* of = &plan->queues[module];
     for (int token = 0; token < VTA_TOKEN_COUNT; token++) {
         if (!(of->pushing >> token & 1)) continue;
         if (engine->tokens[token] >= engine->set.token_capacity) {
@@ -174,34 +174,34 @@ static int push_tokens(schedule *plan, int module, int *kind) {
     return !of->pushing;
 }
 
-static int perform(schedule *plan, const queued *item) {
-    sim_run_state *run = &plan->run;
-    const insn_layout *layout = &run->engine->layout;
+static int perform(schedule* plan, const queued* item) {
+    sim_run_state* run = &plan->run;
+    const insn_layout* layout = &run->engine->layout;
     mem_insn move;
     loop_insn loop;
     switch (item->opcode) {
-    case VTA_OPCODE_LOAD:
-        decode_mem(layout, item->words, &move);
-        return execute_load(run, &move);
-    case VTA_OPCODE_STORE:
-        decode_mem(layout, item->words, &move);
-        return execute_store(run, &move);
-    case VTA_OPCODE_GEMM:
-        decode_gemm(layout, item->words, &loop);
-        return execute_gemm(run, &loop);
-    case VTA_OPCODE_ALU:
-        decode_alu(layout, item->words, &loop);
-        return execute_alu(run, &loop);
-    default:
-        plan->finished = 1;
-        if (run->engine->set.strict) strict_finish(run->engine);
-        return SIM_OK;
+        case VTA_OPCODE_LOAD:
+            decode_mem(layout, item->words, &move);
+            return execute_load(run, &move);
+        case VTA_OPCODE_STORE:
+            decode_mem(layout, item->words, &move);
+            return execute_store(run, &move);
+        case VTA_OPCODE_GEMM:
+            decode_gemm(layout, item->words, &loop);
+            return execute_gemm(run, &loop);
+        case VTA_OPCODE_ALU:
+            decode_alu(layout, item->words, &loop);
+            return execute_alu(run, &loop);
+        default:
+            plan->finished = 1;
+            if (run->engine->set.strict) strict_finish(run->engine);
+            return SIM_OK;
     }
 }
 
-static int execute(schedule *plan, const queued *item) {
-    sim_run_state *run = &plan->run;
-    sim_engine *engine = run->engine;
+static int execute(schedule* plan, const queued* item) {
+    sim_run_state* run = &plan->run;
+    sim_engine* engine = run->engine;
     run->insn = item->insn;
     run->module = item->module;
     for (int token = 0; token < VTA_TOKEN_COUNT; token++) {
@@ -223,12 +223,12 @@ static int execute(schedule *plan, const queued *item) {
     return kind;
 }
 
-static int is_ready(const schedule *plan, const queued *item) {
+static int is_ready(const schedule* plan, const queued* item) {
     return !plan->queues[item->module].pushing && !missing_tokens(plan->run.engine, item->pops);
 }
 
 /* Pushes that had no room get another chance. */
-static int retry_pushes(schedule *plan) {
+static int retry_pushes(schedule* plan) {
     int kind = SIM_OK;
     for (int module = VTA_MODULE_LOAD; module < SIM_MODULES; module++) {
         if (plan->queues[module].pushing) push_tokens(plan, module, &kind);
@@ -236,7 +236,7 @@ static int retry_pushes(schedule *plan) {
     return kind;
 }
 
-static uint64_t next_random(schedule *plan) {
+static uint64_t next_random(schedule* plan) {
     plan->random ^= plan->random << 13; /* xorshift64 */
     plan->random ^= plan->random >> 7;
     plan->random ^= plan->random << 17;
@@ -244,15 +244,14 @@ static uint64_t next_random(schedule *plan) {
 }
 
 /* The module whose turn it is, VTA_MODULE_FETCH where fetch should go on first. */
-static int next_module(schedule *plan) {
+static int next_module(schedule* plan) {
     int ready[SIM_MODULES], count = 0, oldest = VTA_MODULE_FETCH;
     for (int module = VTA_MODULE_LOAD; module < SIM_MODULES; module++) {
-        queue *of = &plan->queues[module];
+        queue* of = &plan->queues[module];
         if (of->head == of->tail || !is_ready(plan, &of->items[of->head])) continue;
         ready[count++] = module;
         if (oldest == VTA_MODULE_FETCH ||
-            of->items[of->head].insn <
-                plan->queues[oldest].items[plan->queues[oldest].head].insn) {
+            of->items[of->head].insn < plan->queues[oldest].items[plan->queues[oldest].head].insn) {
             oldest = module;
         }
     }
@@ -263,19 +262,19 @@ static int next_module(schedule *plan) {
     return ready[next_random(plan) % (uint64_t)count];
 }
 
-static int deadlock(schedule *plan) {
-    sim_run_state *run = &plan->run;
-    sim_fault *fault = run->fault;
+static int deadlock(schedule* plan) {
+    sim_run_state* run = &plan->run;
+    sim_fault* fault = run->fault;
     run_fault(run, SIM_DEADLOCK, 0, 0, 0, 0);
     fault->insn = -1;
     fault->fetched = (int64_t)plan->fetched;
     for (int module = VTA_MODULE_LOAD; module < SIM_MODULES; module++) {
-        const queue *of = &plan->queues[module];
+        const queue* of = &plan->queues[module];
         fault->pushes[module] = of->pushing;
         fault->queued[module] = (int64_t)(of->tail - of->head);
         fault->head[module] = -1;
         if (of->head == of->tail) continue;
-        const queued *item = &of->items[of->head];
+        const queued* item = &of->items[of->head];
         fault->head[module] = (int64_t)item->insn;
         fault->waits[module] = missing_tokens(run->engine, item->pops);
         if (fault->insn < 0 || fault->head[module] < fault->insn) {
@@ -287,7 +286,7 @@ static int deadlock(schedule *plan) {
 }
 
 /* One turn of fetch: SIM_OK with `*done` set at the end of the stream. */
-static int fetch_next(schedule *plan, int *done) {
+static int fetch_next(schedule* plan, int* done) {
     if (plan->stalled) return deadlock(plan); /* nobody else can go on either */
     *done = plan->fetched == plan->run.job->insn_count;
     if (*done) return SIM_OK;
@@ -296,13 +295,13 @@ static int fetch_next(schedule *plan, int *done) {
     if (!plan->waiting && !plan->run.job->order_seed && is_ready(plan, &plan->held)) {
         return execute(plan, &plan->held);
     }
-    const queue *to = &plan->queues[plan->held.module];
+    const queue* to = &plan->queues[plan->held.module];
     plan->stalled = to->tail - to->head >= plan->run.engine->set.insn_queue_depth;
     return plan->stalled ? SIM_OK : enqueue(plan, &plan->held);
 }
 
-static int execute_head(schedule *plan, int module) {
-    queue *of = &plan->queues[module];
+static int execute_head(schedule* plan, int module) {
+    queue* of = &plan->queues[module];
     queued item = of->items[of->head++];
     plan->waiting--;
     int kind = execute(plan, &item);
@@ -313,7 +312,7 @@ static int execute_head(schedule *plan, int module) {
     return kind;
 }
 
-static int run_plan(schedule *plan) {
+static int run_plan(schedule* plan) {
     for (int done = 0; !done;) {
         int kind = retry_pushes(plan);
         if (kind) return kind;
@@ -328,13 +327,13 @@ static int run_plan(schedule *plan) {
     return plan->waiting || pushing ? deadlock(plan) : SIM_OK;
 }
 
-int sim_run(sim_engine *engine, const sim_segment *segments, uint64_t segment_count,
-            const sim_job *job, sim_counters *counters, sim_fault *fault) {
+int sim_run(sim_engine* engine, const sim_segment* segments, uint64_t segment_count,
+            const sim_job* job, sim_counters* counters, sim_fault* fault) {
     schedule plan;
     memset(&plan, 0, sizeof plan);
     memset(counters, 0, sizeof *counters);
     memset(fault, 0, sizeof *fault);
-    sim_run_state *run = &plan.run;
+    sim_run_state* run = &plan.run;
     run->engine = engine;
     run->segments = segments;
     run->segment_count = segment_count;

@@ -8,8 +8,8 @@ typedef struct {
 } uop_access;
 
 /* An accumulator is read by a micro-op: not too soon after the one that wrote it. */
-static int read_acc(sim_run_state *run, const uop_access *uop, uint32_t index, uint32_t distance) {
-    strict_state *state = run->engine->strict;
+static int read_acc(sim_run_state* run, const uop_access* uop, uint32_t index, uint32_t distance) {
+    strict_state* state = run->engine->strict;
     if (state->uop_epoch[index] == state->epoch &&
         uop->position - state->uop_position[index] < distance) {
         int64_t found = (int64_t)(uop->position - state->uop_position[index]);
@@ -18,10 +18,10 @@ static int read_acc(sim_run_state *run, const uop_access *uop, uint32_t index, u
     return strict_read(run, &state->acc, VTA_MEM_ACC, index, VTA_MODULE_COMPUTE);
 }
 
-static int check_uop(sim_run_state *run, const loop_insn *insn, const uop_access *uop) {
-    sim_engine *engine = run->engine;
-    const sim_settings *set = &engine->set;
-    strict_state *state = engine->strict;
+static int check_uop(sim_run_state* run, const loop_insn* insn, const uop_access* uop) {
+    sim_engine* engine = run->engine;
+    const sim_settings* set = &engine->set;
+    strict_state* state = engine->strict;
     int kind = SIM_OK;
     if (insn->is_gemm && !insn->reset) {
         kind = read_acc(run, uop, uop->dst, set->gemm_acc_distance);
@@ -45,8 +45,8 @@ static int check_uop(sim_run_state *run, const loop_insn *insn, const uop_access
     return kind;
 }
 
-static int check_instruction(sim_run_state *run, const loop_insn *insn) {
-    const sim_settings *set = &run->engine->set;
+static int check_instruction(sim_run_state* run, const loop_insn* insn) {
+    const sim_settings* set = &run->engine->set;
     if (insn->uop_bgn >= insn->uop_end || !insn->iter_out || !insn->iter_in) {
         int64_t uops = (int64_t)insn->uop_end - insn->uop_bgn;
         return run_fault(run, SIM_STRICT_ZERO_ITER, insn->iter_out, insn->iter_in, uops, 0);
@@ -66,8 +66,8 @@ static int check_instruction(sim_run_state *run, const loop_insn *insn) {
     return SIM_OK;
 }
 
-static int check_kernel(sim_run_state *run, const loop_insn *insn) {
-    sim_engine *engine = run->engine;
+static int check_kernel(sim_run_state* run, const loop_insn* insn) {
+    sim_engine* engine = run->engine;
     for (uint32_t u = insn->uop_bgn; u < insn->uop_end; u++) {
         int kind = strict_read(run, &engine->strict->uop, VTA_MEM_UOP, u, VTA_MODULE_COMPUTE);
         if (kind) return kind;
@@ -80,8 +80,8 @@ static int check_kernel(sim_run_state *run, const loop_insn *insn) {
     return SIM_OK;
 }
 
-int strict_loop(sim_run_state *run, const loop_insn *insn) {
-    sim_engine *engine = run->engine;
+int strict_loop(sim_run_state* run, const loop_insn* insn) {
+    sim_engine* engine = run->engine;
     int kind = check_instruction(run, insn);
     if (!kind) kind = check_kernel(run, insn);
     engine->strict->epoch++;
@@ -103,9 +103,9 @@ int strict_loop(sim_run_state *run, const loop_insn *insn) {
     return kind;
 }
 
-int strict_shift(sim_run_state *run, uint32_t src) {
-    const sim_settings *set = &run->engine->set;
-    const int32_t *by = run->engine->acc + (uint64_t)src * run->engine->lanes;
+int strict_shift(sim_run_state* run, uint32_t src) {
+    const sim_settings* set = &run->engine->set;
+    const int32_t* by = run->engine->acc + (uint64_t)src * run->engine->lanes;
     for (uint32_t l = 0; l < run->engine->lanes; l++) {
         if (by[l] < set->shift_reg_min || by[l] > set->shift_reg_max) {
             return run_fault(run, SIM_STRICT_SHIFT, by[l], set->shift_reg_min, set->shift_reg_max,

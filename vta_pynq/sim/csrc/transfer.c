@@ -8,7 +8,7 @@ typedef struct {
     uint64_t left, right, top, bottom; /* padding, in elements and rows */
 } load_shape;
 
-static load_shape shape_of(const sim_engine *engine, const mem_insn *insn) {
+static load_shape shape_of(const sim_engine* engine, const mem_insn* insn) {
     load_shape shape = {(int)insn->memory_type, insn->x_size,  insn->y_size,  insn->x_stride,
                         insn->x_pad_0,          insn->x_pad_1, insn->y_pad_0, insn->y_pad_1};
     /* The HLS design ignores the padding of weights, and loads one row of micro-ops. */
@@ -20,8 +20,8 @@ static load_shape shape_of(const sim_engine *engine, const mem_insn *insn) {
     return shape;
 }
 
-static int load_rows(sim_run_state *run, const mem_insn *insn, load_shape shape) {
-    sim_engine *engine = run->engine;
+static int load_rows(sim_run_state* run, const mem_insn* insn, load_shape shape) {
+    sim_engine* engine = run->engine;
     uint32_t at = insn->sram_base;
     uint64_t width = shape.left + shape.x_size + shape.right;
     uint64_t elem_bytes = engine->set.elem_bytes[shape.type];
@@ -36,7 +36,7 @@ static int load_rows(sim_run_state *run, const mem_insn *insn, load_shape shape)
     for (uint64_t y = 0; y < shape.y_size; y++) {
         sram_zero(engine, shape.type, at, shape.left);
         if (shape.x_size) {
-            const uint8_t *data = dram_read(run, shape.type, phys, shape.x_size * elem_bytes);
+            const uint8_t* data = dram_read(run, shape.type, phys, shape.x_size * elem_bytes);
             if (!data) return run->fault->kind;
             sram_put(engine, shape.type, at + (uint32_t)shape.left, data, shape.x_size);
         }
@@ -48,9 +48,9 @@ static int load_rows(sim_run_state *run, const mem_insn *insn, load_shape shape)
     return SIM_OK;
 }
 
-int execute_load(sim_run_state *run, const mem_insn *insn) {
-    sim_engine *engine = run->engine;
-    const sim_settings *set = &engine->set;
+int execute_load(sim_run_state* run, const mem_insn* insn) {
+    sim_engine* engine = run->engine;
+    const sim_settings* set = &engine->set;
     load_shape shape = shape_of(engine, insn);
     uint64_t width = shape.left + shape.x_size + shape.right;
     uint64_t total = width * (shape.top + shape.y_size + shape.bottom);
@@ -75,7 +75,7 @@ int execute_load(sim_run_state *run, const mem_insn *insn) {
     int kind = run_spend(run, total * set->elem_bytes[shape.type] / 64);
     if (!kind) kind = load_rows(run, insn, shape);
     if (kind) return kind;
-    sim_counters *counters = run->counters;
+    sim_counters* counters = run->counters;
     counters->read_bytes[shape.type] += data * set->elem_bytes[shape.type];
     counters->moved_elems[shape.type] += data;
     counters->padding_elems[shape.type] += total - data;
@@ -83,7 +83,7 @@ int execute_load(sim_run_state *run, const mem_insn *insn) {
 }
 
 /* OUT elements as they are: where they follow the accumulator, the accumulator. */
-static void pack_out(const sim_engine *engine, uint8_t *to, uint64_t first, uint64_t count) {
+static void pack_out(const sim_engine* engine, uint8_t* to, uint64_t first, uint64_t count) {
     uint64_t lanes = engine->lanes, bytes = engine->set.elem_bytes[VTA_MEM_OUT];
     uint32_t width = engine->set.out_width;
     if (!engine->set.hls) {
@@ -91,13 +91,13 @@ static void pack_out(const sim_engine *engine, uint8_t *to, uint64_t first, uint
         return;
     }
     for (uint64_t i = first; i < first + count; i++, to += bytes) {
-        const int32_t *from = engine->out_follows[i] ? engine->acc : engine->out;
+        const int32_t* from = engine->out_follows[i] ? engine->acc : engine->out;
         pack_values(to, from + i * lanes, lanes, width);
     }
 }
 
-int execute_store(sim_run_state *run, const mem_insn *insn) {
-    sim_engine *engine = run->engine;
+int execute_store(sim_run_state* run, const mem_insn* insn) {
+    sim_engine* engine = run->engine;
     uint64_t x_size = insn->x_size, y_size = insn->y_size, total = x_size * y_size;
     if (engine->set.strict) {
         int kind = strict_store(run, insn, total);
@@ -124,11 +124,11 @@ int execute_store(sim_run_state *run, const mem_insn *insn) {
         y_size = 1;
     }
     for (uint64_t y = 0; y < y_size; y++) {
-        uint8_t *to = dram_span(run, VTA_MEM_OUT, phys, x_size * elem_bytes, 1);
+        uint8_t* to = dram_span(run, VTA_MEM_OUT, phys, x_size * elem_bytes, 1);
         if (to) {
             pack_out(engine, to, at, x_size);
         } else {
-            uint8_t *bounce = run_bounce(run, x_size * elem_bytes);
+            uint8_t* bounce = run_bounce(run, x_size * elem_bytes);
             if (!bounce) return SIM_OUT_OF_MEMORY;
             pack_out(engine, bounce, at, x_size);
             kind = dram_write(run, VTA_MEM_OUT, phys, bounce, x_size * elem_bytes);

@@ -1,7 +1,7 @@
 /* Properties of micro-op kernels, remembered until the micro-op buffer changes. */
 #include "engine.h"
 
-static void examine(const sim_engine *engine, uop_kernel *kernel) {
+static void examine(const sim_engine* engine, uop_kernel* kernel) {
     const uint16_t *dst = engine->uop_dst + kernel->bgn, *src = engine->uop_src + kernel->bgn,
                    *wgt = engine->uop_wgt + kernel->bgn;
     uint32_t n = kernel->end - kernel->bgn;
@@ -28,8 +28,8 @@ static void examine(const sim_engine *engine, uop_kernel *kernel) {
     kernel->dst_is_src = !apart;
 }
 
-const uop_kernel *uop_kernel_of(sim_engine *engine, uint32_t bgn, uint32_t end) {
-    uop_kernel *kernel = &engine->kernels[(bgn * 31 + end) % SIM_KERNELS];
+const uop_kernel* uop_kernel_of(sim_engine* engine, uint32_t bgn, uint32_t end) {
+    uop_kernel* kernel = &engine->kernels[(bgn * 31 + end) % SIM_KERNELS];
     if (kernel->version != engine->uop_version || kernel->bgn != bgn || kernel->end != end) {
         kernel->bgn = bgn;
         kernel->end = end;
@@ -39,14 +39,14 @@ const uop_kernel *uop_kernel_of(sim_engine *engine, uint32_t bgn, uint32_t end) 
     return kernel;
 }
 
-uint64_t largest_index(const loop_insn *insn, uint32_t most, uint32_t out, uint32_t in) {
+uint64_t largest_index(const loop_insn* insn, uint32_t most, uint32_t out, uint32_t in) {
     return most + (uint64_t)(insn->iter_out - 1) * out + (uint64_t)(insn->iter_in - 1) * in;
 }
 
-void follow_dst(sim_engine *engine, const loop_insn *insn, const uop_kernel *kernel) {
+void follow_dst(sim_engine* engine, const loop_insn* insn, const uop_kernel* kernel) {
     for (uint32_t o = 0; o < insn->iter_out; o++) {
         for (uint32_t i = 0; i < insn->iter_in; i++) {
-            uint8_t *follows = engine->out_follows + o * insn->dst_factor_out;
+            uint8_t* follows = engine->out_follows + o * insn->dst_factor_out;
             follows += i * insn->dst_factor_in;
             for (uint32_t u = kernel->bgn; u < kernel->end; u++) follows[engine->uop_dst[u]] = 1;
         }

@@ -1,0 +1,130 @@
+"""Speed of the functional engine on every dispatch path: `python -m bench.bench_sim`."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import statistics
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from bench.conv_streams import LAYERS, ConvLayer, Dialect, conv_stream
+from vta_pynq.config import HwConfig
+from vta_pynq.isa.encode import INSN_DTYPE, encode
+from vta_pynq.isa.table import INSN_BYTES, MemType, Opcode
+from vta_pynq.sim.engine import Dram, Engine, available_paths
+
+CONFIG = HwConfig()
+REGION_BYTES = 1 << 26
+BASES = {"INSN": REGION_BYTES, "UOP": 2 * REGION_BYTES, "INP": 3 * REGION_BYTES,
+         "WGT": 4 * REGION_BYTES, "OUT": 5 * REGION_BYTES}  # fmt: skip
+TINY_INSTRUCTIONS = 200_000
+
+
+def _dram(words: npt.NDArray[np.uint64], parts: dict[str, npt.NDArray[np.uint8]]) -> Dram:
+    segments = [(BASES[kind], data) for kind, data in parts.items()]
+    return Dram([*segments, (BASES["INSN"], words.view(np.uint8).reshape(-1).copy())])
+
+
+def _seconds(words: npt.NDArray[np.uint64], dram: Dram, path: str, repeat: int) -> float:
+    """Median CPU time of the engine; the first run, which touches memory first, is left out."""
+    engine = Engine(CONFIG, path=path)
+    runs = [engine.run(dram, BASES["INSN"], len(words)).seconds for _ in range(repeat + 1)]
+    return statistics.median(runs[1:])
+
+
+def layer_row(layer: ConvLayer, dialect: Dialect, path: str, repeat: int) -> dict[str, Any]:
+    """Speed of one layer, loads, ALU operations and stores included."""
+    stream = conv_stream(layer, dialect, CONFIG, BASES)
+    random = np.random.default_rng(layer.size)
+    parts = {kind: random.integers(0, 256, size, np.uint8) for kind, size in stream.sizes.items()}
+    parts["UOP"] = stream.uops.view(np.uint8).copy()
+    seconds = _seconds(stream.words, _dram(stream.words, parts), path, repeat)
+    return {
+        "what": f"{layer.name} {dialect}",
+        "path": path,
+        "seconds": seconds,
+        "instructions": len(stream.words),
+        "gmac_per_s": layer.macs / seconds / 1e9,
+    }
+
+
+def _tiny(name: str) -> npt.NDArray[np.uint64]:
+    """Many of the smallest instruction of one sort: one element, one micro-op."""
+    records = np.zeros(TINY_INSTRUCTIONS, INSN_DTYPE)
+    if name in ("ALU", "GEMM"):
+        records["opcode"] = Opcode[name]
+        for field in ("uop_end", "iter_out", "iter_in", "use_imm"):
+            records[field] = 1
+        records["alu_opcode"] = 2
+    else:
+        records["opcode"] = Opcode.STORE if name == "OUT" else Opcode.LOAD
+        records["memory_type"] = MemType[name]
+        elem_bytes = {"UOP": 4, "INP": CONFIG.inp_bytes, "WGT": CONFIG.wgt_bytes,
+                      "OUT": CONFIG.out_bytes}[name]  # fmt: skip
+        records["x_size"] = records["y_size"] = records["x_stride"] = 1
+        records["dram_base"] = BASES[name] // elem_bytes
+        depth = {
+            "UOP": 1,
+            "INP": CONFIG.inp_depth,
+            "WGT": CONFIG.wgt_depth,
+            "OUT": CONFIG.acc_depth,
+        }
+        records["sram_base"] = np.arange(len(records)) % depth[name]
+    records[-1] = 0
+    records["opcode"][-1] = Opcode.FINISH
+    return encode(records, CONFIG)
+
+
+def tiny_row(name: str, path: str, repeat: int) -> dict[str, Any]:
+    """Nanoseconds of one minimal instruction."""
+    words = _tiny(name)
+    parts = {kind: np.zeros(CONFIG.wgt_bytes, np.uint8) for kind in ("UOP", "INP", "WGT", "OUT")}
+    seconds = _seconds(words, _dram(words, parts), path, repeat)
+    label = {"ALU": "ALU", "GEMM": "GEMM", "OUT": "STORE"}.get(name, f"LOAD {name}")
+    return {
+        "what": f"minimal {label}",
+        "path": path,
+        "seconds": seconds,
+        "instructions": len(words),
+        "ns_per_instruction": seconds / len(words) * 1e9,
+    }
+
+
+def rows(paths: tuple[str, ...], repeat: int) -> Iterator[dict[str, Any]]:
+    """Every measurement, path by path."""
+    for path in paths:
+        for layer in LAYERS:
+            yield layer_row(layer, "unrolled", path, repeat)
+            yield layer_row(layer, "looped", path, repeat)
+        for name in ("UOP", "INP", "WGT", "OUT", "ALU", "GEMM"):
+            yield tiny_row(name, path, repeat)
+
+
+def main() -> None:
+    """Print the table, or JSON."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--path", choices=available_paths(), action="append")
+    parser.add_argument("--repeat", type=int, default=5)
+    parser.add_argument("--json", action="store_true")
+    options = parser.parse_args()
+    paths = tuple(options.path or available_paths()[::-1])
+    found = list(rows(paths, options.repeat))
+    if options.json:
+        print(json.dumps({"simulator": found}))
+        return
+    print(f"{'path':<12}{'what':<20}{'insns':>8}{'ms':>9}{'GMAC/s':>9}{'ns/insn':>9}")
+    for row in found:
+        gmac = f"{row['gmac_per_s']:.1f}" if "gmac_per_s" in row else ""
+        nanoseconds = f"{row['ns_per_instruction']:.1f}" if "ns_per_instruction" in row else ""
+        print(
+            f"{row['path']:<12}{row['what']:<20}{row['instructions']:>8}"
+            f"{row['seconds'] * 1e3:>9.3f}{gmac:>9}{nanoseconds:>9}"
+        )
+
+
+if __name__ == "__main__":
+    main()
