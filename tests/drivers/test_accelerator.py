@@ -165,6 +165,17 @@ def test_wait_names_the_module_that_is_stuck_though_compute_is_done_with_its_par
         run(overlay, words, SHORT_S)
 
 
+def test_wait_of_a_program_that_fills_a_queue_names_the_queue(overlay):
+    loads = [{**LOAD_NOP, "pop_next": 1}] * 600
+    words = stream([*loads, *[{**COMPUTE_NOP, "push_prev": 1}] * 600, FINISH])
+    buffer = put(overlay, words)
+    with pytest.raises(DeviceTimeout, match="the queue of load already holds"):
+        overlay.accelerator.run(buffer.device_address, len(words), SHORT_S, words)
+    with pytest.raises(DeviceTimeout, match="^fetch did not finish .* a queue is full"):
+        overlay.accelerator.run(buffer.device_address, len(words), SHORT_S)
+    run(overlay, stream([FINISH]))
+
+
 def test_wait_late_look_after_the_deadline_decides(overlay, monkeypatch):
     buffer = put(overlay, stream([FINISH]))
     looks = []

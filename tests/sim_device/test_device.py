@@ -7,6 +7,7 @@ import subprocess
 import sys
 import threading
 import warnings
+from pathlib import Path
 
 import numpy as np
 import pynq
@@ -192,9 +193,7 @@ def test_download_for_another_part_is_refused(device, tmp_path):
 
 def test_download_of_a_cut_bitstream_is_refused(device, tmp_path):
     bitfile = write_design(tmp_path)
-    data = open(bitfile, "rb").read()
-    with open(bitfile, "wb") as file:
-        file.write(data[:-1])
+    Path(bitfile).write_bytes(Path(bitfile).read_bytes()[:-1])
     with pytest.raises(DeviceError, match="must be a whole Xilinx bitstream"):
         pynq.Overlay(bitfile)
 

@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from vta_pynq.drivers.blocks import ComputeDriver, FetchDriver, LoadDriver, StoreDriver
-from vta_pynq.drivers.diagnosis import Observation, explain
+from vta_pynq.drivers.diagnosis import Observation, Stall, describe
 from vta_pynq.errors import DeviceError, DeviceTimeout, VtaError
 
 __all__ = ["Accelerator"]
@@ -40,8 +40,8 @@ class Accelerator:
     reset_logic
         Brings the logic back to its state after a download.
     explain_stall
-        Says why a stream that did not finish cannot; given the instructions as an (n, 2) uint64
-        array it returns a sentence, or None where it sees no reason.
+        Says why a stream, the instructions as an (n, 2) uint64 array, cannot finish; None where
+        it sees no reason.
 
     Attributes
     ----------
@@ -56,7 +56,7 @@ class Accelerator:
         compute: ComputeDriver,
         store: StoreDriver,
         reset_logic: Callable[[], None],
-        explain_stall: Callable[[npt.NDArray[np.uint64]], str | None] | None = None,
+        explain_stall: Callable[[npt.NDArray[np.uint64]], Stall | None] | None = None,
     ) -> None:
         self.fetch = fetch
         self.load = load
@@ -67,6 +67,7 @@ class Accelerator:
         self._explain_stall = explain_stall
         self._running = False
         self._fresh = False
+        self._begun = False
         self._stream: npt.NDArray[np.uint64] | None = None
         self._count = 0
         self._started_s = 0.0
@@ -110,7 +111,7 @@ class Accelerator:
                 )
             # Forget what the run before wrote: from here on the valid bit means this run.
             self.compute.take_done_written()
-            self._fresh = False
+            self._fresh = self._begun = False
             self._stream, self._count = stream, count
             self._started_s = time.monotonic()
             self.fetch.submit(insn_phys, count)
@@ -125,7 +126,7 @@ class Accelerator:
             if not self._running:
                 return True
             if not self._fresh and self.compute.take_done_written():
-                self._fresh = True  # this run wrote the flag at least once
+                self._fresh = self._begun = True  # this run wrote the flag at least once
             if not self.compute.done():
                 self._fresh = True  # a 0 is never the stale 1
                 return False
@@ -211,16 +212,16 @@ class Accelerator:
                     active.add(block.block.name)
         return Observation(
             fetch_idle=idle,
-            compute_started=self._fresh or self.compute.take_done_written(),
+            compute_started=self._begun or self.compute.take_done_written(),
             done_flag=self.compute.done(),
-            active=frozenset(active),
+            active=tuple(sorted(active)),
         )
 
     def _describe_stall(self, timeout_s: float) -> str:
-        reason = None
+        stall = None
         if self._explain_stall is not None and self._stream is not None:
-            reason = self._explain_stall(self._stream)
-        return explain(self._observe(), timeout_s, self._count, reason)
+            stall = self._explain_stall(self._stream)
+        return describe(self._observe(), timeout_s, self._count, stall)
 
     def reset(self) -> None:
         """Bring the logic back to its state after a download and set the blocks up again.

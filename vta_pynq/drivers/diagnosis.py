@@ -4,7 +4,15 @@ from __future__ import annotations
 
 import dataclasses
 
-__all__ = ["Observation", "explain"]
+__all__ = ["Observation", "Stall", "describe"]
+
+
+@dataclasses.dataclass(frozen=True)
+class Stall:
+    """The module that cannot go on, and why."""
+
+    module: str
+    reason: str
 
 
 @dataclasses.dataclass(frozen=True)
@@ -26,45 +34,51 @@ class Observation:
     fetch_idle: bool
     compute_started: bool
     done_flag: bool
-    active: frozenset[str]
+    active: tuple[str, ...]
 
 
-def _stuck(seen: Observation) -> tuple[str, str]:
-    """The module to name and what the registers say about it."""
-    if seen.active:
-        names = " and ".join(sorted(seen.active))
-        return "compute", f"{names} still completes instructions, so the stream is slow, not stuck"
+def _seen(seen: Observation) -> Stall:
+    """The module to name by the registers alone, and what they say."""
+    if not seen.fetch_idle and not (seen.compute_started and seen.done_flag):
+        return Stall(
+            "fetch",
+            "it has not handed out all instructions: a queue is full, or the memory does not "
+            "answer",
+        )
     if not seen.fetch_idle:
-        return "fetch", (
-            "not all instructions have been handed out: an instruction queue is full, or the "
-            "memory does not answer"
-        )
+        return Stall("fetch", "FINISH was executed, but fetch is still busy with what follows it")
     if not seen.compute_started:
-        return "compute", (
-            "fetch has handed out every instruction, and compute has not begun one: its first "
-            "waits for a token, or there is none"
+        return Stall(
+            "compute",
+            "it has not begun any instruction, and fetch has handed out all: the first one waits "
+            "for a token, or there is none",
         )
-    if seen.done_flag:
-        return "fetch", "FINISH was reached, but fetch is still busy with what follows it"
-    return "compute", (
-        "fetch has handed out every instruction, and compute has begun some but not reached "
-        "FINISH: one waits for a token, or FINISH is missing"
+    return Stall(
+        "compute",
+        "it has begun instructions but not reached FINISH, and fetch has handed out all: one "
+        "waits for a token, or FINISH is missing",
     )
 
 
-def explain(seen: Observation, timeout_s: float, count: int, reason: str | None) -> str:
+def describe(seen: Observation, timeout_s: float, count: int, stall: Stall | None) -> str:
     """The message of a `DeviceTimeout`.
 
-    `reason`, where an analysis of the stream found one, goes before what the registers say.
+    `stall`, where an analysis of the stream found one, explains more than the registers can.
     """
-    module, registers = _stuck(seen)
-    advice = (
-        "allow more time"
-        if seen.active
-        else "run 'vta lint' on the program to find an unmatched pop"
-    )
-    facts = f"{reason} ({registers})" if reason else registers
+    if seen.active and stall is None:
+        names = " and ".join(seen.active)
+        return (
+            f"the {count} instructions did not finish within {timeout_s:g} s: {names} still "
+            "executed instructions, so they are slow, not stuck; the logic has been reset; allow "
+            "more time"
+        )
+    registers = _seen(seen)
+    if stall is None:
+        module, facts = registers.module, registers.reason
+    else:
+        module = stall.module
+        facts = f"{stall.reason} (seen from outside, {registers.module}: {registers.reason})"
     return (
-        f"{module}: the {count} instructions must finish within {timeout_s:g} s, not later: "
-        f"{facts}; the logic has been reset; {advice}"
+        f"{module} did not finish within {timeout_s:g} s: {facts}; the logic has been reset; "
+        "run 'vta lint' on the program to find an unmatched pop"
     )

@@ -158,6 +158,9 @@ class Engine:
         do not depend on it.
     profile
         Name of the hardware profile whose limits strict mode checks.
+    bounded
+        Let the profile's queue depth and token capacity hold in any mode: what fills them up
+        stops fetch or the pushing module, as in hardware.
 
     Raises
     ------
@@ -172,6 +175,7 @@ class Engine:
         strict: bool = False,
         path: str | None = None,
         profile: str = DEFAULT_PROFILE,
+        bounded: bool = False,
     ) -> None:
         if semantics not in ("functional", "hls"):
             raise SimError(f"engine: semantics must be functional or hls, not {semantics!r}")
@@ -179,7 +183,9 @@ class Engine:
         self.semantics = semantics
         self.strict = strict
         self.profile = get_profile(profile)
-        settings = c_settings(config, hls=semantics == "hls", strict=strict, profile=self.profile)
+        settings = c_settings(
+            config, hls=semantics == "hls", strict=strict, profile=self.profile, bounded=bounded
+        )
         number = _path_number(path)
         self.path: str = ffi.string(lib.sim_path_name(number)).decode()
         engine = lib.sim_new(settings, *c_slots(config), number)

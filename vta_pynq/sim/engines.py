@@ -29,7 +29,9 @@ class FastEngine:
         # Imported here: the compiled extension is needed by the first download, not before.
         from vta_pynq.sim.engine import Dram, Engine
 
-        self.engine = Engine(config, semantics=profile.semantics, profile=profile.name)
+        self.engine = Engine(
+            config, semantics=profile.semantics, profile=profile.name, bounded=True
+        )
         self._dram = Dram([(dram.base, dram.device)])
 
     @property

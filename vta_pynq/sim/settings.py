@@ -32,8 +32,14 @@ def c_slots(config: HwConfig) -> list[Any]:
     return arrays
 
 
-def c_settings(config: HwConfig, *, hls: bool, strict: bool, profile: HwProfile) -> Any:
-    """The `sim_settings` of an engine; the profile's limits count in strict mode only."""
+def c_settings(
+    config: HwConfig, *, hls: bool, strict: bool, profile: HwProfile, bounded: bool = False
+) -> Any:
+    """The `sim_settings` of an engine.
+
+    The profile's limits count in strict mode only; `bounded` lets those of queues and token
+    counters count always.
+    """
     settings = ffi.new("sim_settings *")
     for name in ("inp_width", "wgt_width", "acc_width", "out_width", "batch", "block",
                  "uop_depth", "inp_depth", "wgt_depth", "acc_depth"):  # fmt: skip
@@ -46,17 +52,22 @@ def c_settings(config: HwConfig, *, hls: bool, strict: bool, profile: HwProfile)
     settings.alu_mul = config.has(Capability.ALU_MUL)
     settings.load_acc8 = config.has(Capability.LOAD_ACC8)
     settings.insn_queue_depth = settings.token_capacity = _UNBOUNDED
+    if strict or bounded:
+        _bound(settings, profile)
     if strict:
         _limit(settings, profile)
     return settings
 
 
-def _limit(settings: Any, profile: HwProfile) -> None:
+def _bound(settings: Any, profile: HwProfile) -> None:
     if profile.insn_queue_depth is not None:
         settings.insn_queue_depth = profile.insn_queue_depth + profile.insn_queue_skid
     if profile.token_capacity is not None:
         settings.token_capacity = profile.token_capacity
     settings.tokens_saturate = profile.tokens_saturate
+
+
+def _limit(settings: Any, profile: HwProfile) -> None:
     settings.alu_imm_reads_src = profile.alu_imm_reads_src
     settings.alu_src_limit = profile.alu_src_limit
     for name in ("gemm_acc_distance", "alu_dst_distance", "alu_imm_distance", "alu_src_distance"):
