@@ -21,7 +21,7 @@ __all__ = ["assemble"]
 _SYMBOL = re.compile(r"[A-Za-z_][A-Za-z0-9_.]*")
 _INDEX = re.compile(r"\s*[0-9]+:\s")
 _LABEL = re.compile(r"([A-Za-z_][A-Za-z0-9_.]*):")
-_MARK = re.compile(r";; ([0-9]+) (.*)")
+_MARK = re.compile(r";; ([0-9]+) ?(.*)")
 _DRAM_BYTES = 1 << 32
 _MOST_ERRORS = 20
 

@@ -47,7 +47,7 @@ def disassemble(stream: InstructionStream, numbered: bool = False) -> str:
     marks: dict[int, list[str]] = {}
     for label in stream.labels:
         name = " ".join(label.name.split())
-        marks.setdefault(label.begin, []).append(f";; {label.end - label.begin} {name}")
+        marks.setdefault(label.begin, []).append(f";; {label.end - label.begin} {name}".rstrip())
     width = len(str(max(len(stream) - 1, 0)))
     for index, line in enumerate(_insn_lines(stream, symbols)):
         lines += marks.pop(index, [])
