@@ -14,6 +14,10 @@ from vta_pynq.kernel.dependencies import FlagBits
 __all__ = ["ExplicitTokens", "token_between"]
 
 
+_TOKENS: dict[object, Token] = {t.name: t for t in TOKENS}
+_TOKENS |= {(t.producer, t.consumer): t for t in TOKENS}
+
+
 def token_between(producer: Module | str, consumer: Module | None) -> Token:
     """The token counter from one module to another, or of a name such as `"l2g"`.
 
@@ -22,9 +26,9 @@ def token_between(producer: Module | str, consumer: Module | None) -> Token:
     KernelError
         There is no such counter.
     """
-    for token in TOKENS:
-        if producer == token.name or (token.producer, token.consumer) == (producer, consumer):
-            return token
+    found = _TOKENS.get(producer if consumer is None else (producer, consumer))
+    if found is not None:
+        return found
     names = ", ".join(f"{t.name} ({t.producer.name} to {t.consumer.name})" for t in TOKENS)
     raise KernelError(
         f"token: must be one of {names}, not {producer!s} to {consumer!s}; LOAD and STORE meet by "

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Iterator
+from typing import NamedTuple
 
 from vta_pynq.config import HwConfig
 from vta_pynq.isa.table import MEM_FORMAT
@@ -11,8 +11,7 @@ from vta_pynq.isa.table import MEM_FORMAT
 __all__ = ["Transfer", "field_limits", "split"]
 
 
-@dataclasses.dataclass(frozen=True)
-class Transfer:
+class Transfer(NamedTuple):
     """One LOAD or STORE: `dram` counts elements from the start of a buffer."""
 
     sram: int
@@ -50,7 +49,7 @@ def split(move: Transfer, max_size: int, max_stride: int, max_pad: int) -> Itera
     elif (move.y > 1 and move.stride > max_stride) or move.x > max_size or move.y > max_size:
         yield from _rows(move, max_size, max_stride, max_pad)
     else:
-        yield move if move.y > 1 else dataclasses.replace(move, stride=min(move.stride, max_size))
+        yield move if move.y > 1 else move._replace(stride=min(move.stride, max_size))
 
 
 def _rows(move: Transfer, max_size: int, max_stride: int, max_pad: int) -> Iterator[Transfer]:
@@ -85,7 +84,7 @@ def _padded(move: Transfer, max_size: int, max_stride: int, max_pad: int) -> Ite
     if max(left, right) <= max_pad:  # only rows above or below are too many
         first = move.sram + move.y_pad[0] * width
         yield from _zeros_before(first, move.y_pad[0] * width, move.dram, max_pad)
-        body = dataclasses.replace(move, sram=first, y_pad=(0, 0))
+        body = move._replace(sram=first, y_pad=(0, 0))
         yield from split(body, max_size, max_stride, max_pad)
         # The last element of the body may be padding; zeros then continue from the row's data.
         last = first + move.y * width - right - 1

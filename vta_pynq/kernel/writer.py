@@ -111,7 +111,7 @@ class Writer:
     def begin(self, module: Module, count: int = 1) -> None:
         """Call before each operation: makes room for `count` instructions, and serialises."""
         room = self.limit - (len(self.words) >> 1) + self._begin - count
-        if room < _RESERVE + self.tokens.unmatched:
+        if 2 * room < self.limit and room < _RESERVE + self.tokens.unmatched:
             self._make_room(room)
         deps = self.dependencies
         if deps is not None:
