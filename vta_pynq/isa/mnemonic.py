@@ -15,6 +15,7 @@ from vta_pynq.errors import AsmError
 from vta_pynq.isa.layout import insn_mask
 from vta_pynq.isa.table import (
     FORMAT_OF_OPCODE,
+    FORMATS,
     HEAD_FIELDS,
     INSN_BYTES,
     UOP_FIELDS,
@@ -45,6 +46,7 @@ _SUFFIX: dict[Opcode, tuple[str, type[MemType] | type[AluOp]]] = {
     Opcode.ALU: ("alu_opcode", AluOp),
 }
 _HEXADECIMAL = frozenset({"dram_base"})
+_FLAGS = frozenset(f.name for g in FORMATS for f in g.fields if f.unit == "flag")
 
 
 @functools.cache
@@ -109,6 +111,11 @@ def parse_number(text: str) -> int | None:
 
 
 @functools.cache
+def _suffixes(opcode: Opcode) -> dict[str, int]:
+    return {member.name: int(member) for member in _SUFFIX[opcode][1]}
+
+
+@functools.cache
 def _mnemonics() -> dict[str, Opcode]:
     return {opcode.name: opcode for opcode in Opcode}
 
@@ -122,9 +129,10 @@ def _parse_mnemonic(word: str, config: HwConfig) -> dict[str, int]:
         if dot:
             raise AsmError(f"mnemonic {name} must have no suffix, not '.{suffix}'")
         return {"opcode": opcode}
-    field, enum_type = _SUFFIX[opcode]
-    known = {member.name: int(member) for member in enum_type}
-    number = known.get(suffix, parse_number(suffix))
+    field, known = _SUFFIX[opcode][0], _suffixes(opcode)
+    if suffix in known:
+        return {"opcode": opcode, field: known[suffix]}
+    number = parse_number(suffix)
     (described,) = (f for f in FORMAT_OF_OPCODE[opcode].fields if f.name == field)
     if number is None or not 0 <= number <= described.value_range(config)[1]:
         raise AsmError(
@@ -132,6 +140,12 @@ def _parse_mnemonic(word: str, config: HwConfig) -> dict[str, int]:
             f"0..{described.value_range(config)[1]}, not '{suffix}'"
         )
     return {"opcode": opcode, field: number}
+
+
+@functools.cache
+def _operands(config: HwConfig, opcode: Opcode) -> dict[str, tuple[int, int]]:
+    """The operands of an opcode and what their bits can hold."""
+    return {field.name: field.value_range(config) for field in operand_fields(opcode)}
 
 
 def parse_insn(
@@ -161,7 +175,7 @@ def parse_insn(
     """
     values = _parse_mnemonic(words[0], config)
     opcode = Opcode(values["opcode"])
-    fields = {field.name: field for field in operand_fields(opcode)}
+    fields = _operands(config, opcode)
     reserved = 0
     for word in words[1:]:
         name, equals, text = word.partition("=")
@@ -171,17 +185,17 @@ def parse_insn(
             if used:
                 raise AsmError(f"{words[0]}: reserved must not touch fields (bits {used:#x})")
             continue
-        field = fields.get(name)
-        if field is None:
+        bounds = fields.get(name)
+        if bounds is None:
             raise AsmError(f"{words[0]}: operand must be one of {', '.join(fields)}, not '{name}'")
         if name in values:
             raise AsmError(f"{words[0]}: {name} must be given once")
-        if not equals and field.unit == "flag":
+        if not equals and name in _FLAGS:
             values[name] = 1
         elif name in _HEXADECIMAL and text and parse_number(text) is None:
             values[name] = _symbolic(text, words[0], values["memory_type"], address_of)
         else:
-            values[name] = _in_range(name, text, field.value_range(config), words[0])
+            values[name] = _in_range(name, text, bounds, words[0])
     return values, reserved
 
 

@@ -1,21 +1,19 @@
-"""`python -m vta_pynq.isa.emit`: write the generated files of the instruction table."""
+"""`python -m vta_pynq.isa.emit` writes the generated files of the instruction set."""
 
-from __future__ import annotations
-
-import pathlib
+from pathlib import Path
 
 from vta_pynq.isa.emit import OUTPUTS
 
-ROOT = pathlib.Path(__file__).resolve().parents[3]
+_ROOT = Path(__file__).resolve().parents[3]
 
 
-def main() -> None:
-    """Write every file of `OUTPUTS` into the source tree."""
-    for name, text in OUTPUTS.items():
-        path = ROOT / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text(), encoding="utf-8")
+def _main() -> None:
+    for path, text in OUTPUTS.items():
+        target = _ROOT / path
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_text(text(), encoding="utf-8", newline="\n")
+        print(path)
 
 
 if __name__ == "__main__":
-    main()
+    _main()

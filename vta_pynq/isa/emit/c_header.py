@@ -124,7 +124,8 @@ def _format(name: str, fields: tuple[Field, ...], words: str, count: int) -> Ite
     yield from (f"    words[{index}] = 0;" for index in range(count))
     for field in fields:
         place = f"VTA_{name}_{field.name.upper()}"
-        yield f"    vta_put_field(words, {place}_LOW, {place}_BITS, (uint64_t)fields->{field.name});"
+        value = f"(uint64_t)fields->{field.name}"
+        yield f"    vta_put_field(words, {place}_LOW, {place}_BITS, {value});"
     yield "}"
     yield ""
     yield f"static inline void vta_decode_{low}(const {words}, struct {struct} *fields) {{"
