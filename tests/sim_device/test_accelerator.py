@@ -22,7 +22,7 @@ from vta_pynq.isa.table import INSN_BYTES, Module
 from vta_pynq.sim.accelerator import AcceleratorModel, Outcome
 from vta_pynq.sim.dram import DramImages
 from vta_pynq.sim.slaves import Traffic
-from vta_pynq.sim.streams import stream_facts
+from vta_pynq.sim.streams import StreamFacts
 
 BASE = 0x1000_0000
 START, DONE, IDLE, AUTO = 0x01, 0x02, 0x04, 0x80
@@ -44,8 +44,9 @@ class ScriptedEngine:
         if self.outcome is not None:
             return self.outcome
         raw = self.dram.device[insn_phys - BASE :][: insn_count * INSN_BYTES]
-        facts = stream_facts(raw.view("<u8").reshape(-1, 2), CONFIG)
-        return Outcome(stuck=False, executed=facts.counts, all_fetched=True)
+        counts = StreamFacts(raw.view("<u8").reshape(-1, 2), CONFIG).counts
+        executed = (insn_count, *(counts[m] for m in list(Module)[1:]))
+        return Outcome(stuck=False, executed=executed, all_fetched=True)
 
 
 class Bench:

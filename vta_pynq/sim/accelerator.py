@@ -14,16 +14,14 @@ import threading
 from collections.abc import Callable, Mapping
 from typing import Protocol
 
-import numpy as np
-
 from vta_pynq.config import HwConfig
 from vta_pynq.errors import SimError
 from vta_pynq.isa.registers import Design
 from vta_pynq.isa.table import INSN_BYTES, Module
 from vta_pynq.sim.dram import DramImages
 from vta_pynq.sim.hls_block import HlsBlock
-from vta_pynq.sim.streams import StreamFacts, stream_facts
-from vta_pynq.sim.worker import Worker
+from vta_pynq.sim.streams import StreamFacts
+from vta_pynq.sim.worker import Job, Worker
 
 __all__ = ["AcceleratorModel", "Outcome", "RunEngine"]
 
@@ -33,6 +31,7 @@ _SETTLE_S = 2e-3
 """How long a start may let the engine run before the bus access returns: time in the simulated
 machine passes as it likes, and a short program is then done at the driver's first look."""
 _STOP_S = 60.0
+_UNLIMITED = 1 << 32
 
 
 @dataclasses.dataclass(frozen=True)
@@ -104,40 +103,44 @@ class AcceleratorModel:
 
     def started(self) -> None:
         """Hand a run to the engine once every block that it needs is started."""
-        finished = self._dispatch()
-        if finished is None:
+        job = self._dispatch()
+        if job is None:
             return
         # The lock is held exactly once here, by the bus access that wrote the register.
         self._lock.release()
         try:
-            finished.wait(_SETTLE_S)
+            job.wait(_SETTLE_S)
         finally:
             self._lock.acquire()
 
-    def _dispatch(self) -> threading.Event | None:
+    def _dispatch(self) -> Job | None:
         fetch = self.blocks["fetch"]
         if self._busy or self.hung or not fetch.started:
             return None
         phys, count = fetch.values["insns"], fetch.values["insn_count"]
         facts = self._facts(phys, count)
-        if facts is not None and not all(self._serves(m, facts) for m in facts.modules):
+        if facts is not None and not self._served(facts):
             return None
         self._busy = True
         bases = self._bases()
         return self._worker.submit(lambda: self._run(phys, count, bases, facts))
 
-    def _serves(self, module: Module, facts: StreamFacts) -> bool:
-        """Whether a block will take all of its instructions without being started again."""
-        block = self.blocks[module.name.lower()]
-        return block.started and (block.auto_restart or facts.counts[module] <= 1)
+    def _served(self, facts: StreamFacts) -> bool:
+        """Whether every block will take all of its instructions without being started again."""
+        blocks = {m: self.blocks[m.name.lower()] for m in Module if m is not Module.FETCH}
+        if all(block.started and block.auto_restart for block in blocks.values()):
+            return True
+        limits = {m: _UNLIMITED if b.auto_restart else 1 for m, b in blocks.items() if b.started}
+        return all(facts.counts[module] <= limits.get(module, 0) for module in blocks)
 
     def _facts(self, phys: int, count: int) -> StreamFacts | None:
         """Facts about the stream; None where it does not lie in DRAM (the engine will say so)."""
         offset = phys - self._dram.base
-        if offset < 0 or offset + count * INSN_BYTES > self._dram.size or offset % 8:
+        if offset < 0 or offset + count * INSN_BYTES > self._dram.size or offset % INSN_BYTES:
             return None
         raw = self._dram.device[offset : offset + count * INSN_BYTES]
-        return stream_facts(raw.view("<u8").reshape(-1, 2).astype(np.uint64), self.config)
+        # A copy: the facts are about the stream at its start.
+        return StreamFacts(raw.copy().view("<u8").reshape(-1, 2), self.config)
 
     def _bases(self) -> dict[str, int]:
         """The base pointers by register name."""
@@ -157,7 +160,7 @@ class AcceleratorModel:
         self, phys: int, count: int, bases: Mapping[str, int], facts: StreamFacts | None
     ) -> None:
         self._step("fetch")
-        if facts is not None and Module.COMPUTE in facts.modules and not facts.first_compute_waits:
+        if facts is not None and facts.compute_begins_at_once:
             # Its first instruction clears the flag, even if it is FINISH. One that waits for a
             # token leaves it as it was, for as long as it takes.
             with self._lock:
@@ -183,7 +186,7 @@ class AcceleratorModel:
             # Compute may have reached FINISH although another module is stuck behind it.
             finished = (
                 facts is not None
-                and facts.last_compute_finishes
+                and facts.compute_ends_with_finish
                 and facts.counts[Module.COMPUTE] == executed[Module.COMPUTE]
             )
             self._write_done_flag(int(finished))

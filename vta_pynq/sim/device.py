@@ -37,17 +37,26 @@ class _Window:
     """A mapping of bus addresses. Like one of `/dev/mem`, it outlives a download and then
     reaches whatever the new design has there."""
 
-    def __init__(self, device: SimDevice, base: int) -> None:
+    def __init__(self, device: SimDevice, base: int, length: int) -> None:
         self._device = device
         self._base = base
+        self._length = length
+        self._generation = -1
+        self._resolve()
+
+    def _resolve(self) -> None:
+        """Find the slave once per download."""
+        if self._generation != self._device.downloads:
+            self._slave, self._place = self._device.find_slave(self._base, self._length)
+            self._generation = self._device.downloads
 
     def read(self, offset: int) -> int:
-        slave, place = self._device.find_slave(self._base + offset, REGISTER_BYTES)
-        return slave.read(place)
+        self._resolve()
+        return self._slave.read(self._place + offset)
 
     def write(self, offset: int, value: int) -> None:
-        slave, place = self._device.find_slave(self._base + offset, REGISTER_BYTES)
-        slave.write(place, value)
+        self._resolve()
+        self._slave.write(self._place + offset, value)
 
 
 class SimDevice(Device):  # type: ignore[misc]  # pynq has no types
@@ -73,8 +82,8 @@ class SimDevice(Device):  # type: ignore[misc]  # pynq has no types
         The two images of DRAM and their allocator.
     accelerator
         The model of the loaded design's blocks; None before a download.
-    bus_accesses
-        Reads and writes of registers of the loaded design so far.
+    downloads
+        Designs loaded so far.
     """
 
     _probe_priority_ = 500  # after every device of pynq's own
@@ -99,6 +108,7 @@ class SimDevice(Device):  # type: ignore[misc]  # pynq has no types
         self.lock_file = lock_file
         self.dram = DramImages(self.board.cma_base, self.board.cma_bytes)
         self.accelerator: AcceleratorModel | None = None
+        self.downloads = 0
         self._engine = engine
         self._pace = pace
         self._lock = threading.RLock()
@@ -130,8 +140,7 @@ class SimDevice(Device):  # type: ignore[misc]  # pynq has no types
         RuntimeError
             No slave answers there.
         """
-        self.find_slave(base_addr, length)
-        return RegisterArray(_Window(self, base_addr), 0, length >> 2)
+        return RegisterArray(_Window(self, base_addr, length), 0, length // REGISTER_BYTES)
 
     @property
     def default_memory(self) -> SimMemory:
@@ -235,6 +244,7 @@ class SimDevice(Device):  # type: ignore[misc]  # pynq has no types
 
     def _build(self, parser: Any, identity: Identity | None) -> None:
         """Put the slaves of a design on the bus."""
+        self.downloads += 1
         self._bus = Bus(self._lock)
         self._uio = UioLine()
         slaves: dict[str, Any] = {}

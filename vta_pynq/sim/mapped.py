@@ -44,26 +44,25 @@ class RegisterArray(np.ndarray):
     """
 
     _slave: Slave | None
-    _offset: int
-    _root: int
+    _place: int
+    """Byte offset of element 0 in the slave."""
 
     def __new__(cls, slave: Slave, offset: int, words: int) -> RegisterArray:
         """Return an array over `words` registers of `slave`."""
         self = np.zeros(words, np.uint32).view(cls)
         self._slave = slave
-        self._offset = offset
-        self._root = self.__array_interface__["data"][0]
+        self._place = offset
         return self
 
     def __array_finalize__(self, obj: Any) -> None:
         """Views keep the slave; their place follows from their address."""
         self._slave = getattr(obj, "_slave", None)
-        self._offset = getattr(obj, "_offset", 0)
-        self._root = getattr(obj, "_root", 0)
+        if self._slave is not None:
+            here: int = self.__array_interface__["data"][0]
+            self._place = obj._place + here - obj.__array_interface__["data"][0]
 
     def _byte_offset(self, index: int) -> int:
-        place: int = self.__array_interface__["data"][0]
-        return self._offset + place - self._root + index * self.strides[0]
+        return self._place + index * self.strides[0]
 
     def _checked(self, index: int) -> int:
         length = len(self)
@@ -107,6 +106,8 @@ class RegisterArray(np.ndarray):
 
     def __getitem__(self, key: Any) -> Any:
         """Read one register, or take a view without reading."""
+        if type(key) is int and self._slave is not None and self.itemsize == REGISTER_BYTES:
+            return np.uint32(self._slave.read(self._byte_offset(self._checked(key))))
         if self._slave is not None and isinstance(key, (int, np.integer)):
             index = self._checked(int(key))
             self._load(index)
@@ -117,6 +118,10 @@ class RegisterArray(np.ndarray):
 
     def __setitem__(self, key: Any, value: Any) -> None:
         """Write each selected register once, in ascending order."""
+        if type(key) is int and self._slave is not None and self.itemsize == REGISTER_BYTES:
+            if type(value) is np.uint32:  # what pynq's MMIO passes
+                self._slave.write(self._byte_offset(self._checked(key)), int(value))
+                return
         np.ndarray.__setitem__(self, key, value)
         if self._slave is not None:
             for index in np.atleast_1d(np.arange(len(self))[key]).tolist():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+from collections.abc import Iterable
 
 import numpy as np
 import numpy.typing as npt
@@ -12,75 +13,70 @@ from vta_pynq.config import HwConfig
 from vta_pynq.isa.layout import format_layout
 from vta_pynq.isa.table import MEM_FORMAT, Module, Opcode, module_of
 
-__all__ = ["StreamFacts", "stream_facts"]
+__all__ = ["StreamFacts"]
 
 
 @dataclasses.dataclass(frozen=True)
-class StreamFacts:
-    """Facts about one submission.
+class _Head:
+    """The head of an instruction, for every value of the bits that tell where it goes."""
 
-    Attributes
-    ----------
-    modules
-        The modules other than fetch that have at least one instruction.
-    counts
-        Instructions per module, in the order of `Module`.
-    first_compute_waits
-        Whether the first instruction of compute pops a token.
-    last_compute_finishes
-        Whether the last instruction of compute is FINISH.
-    """
-
-    modules: frozenset[Module]
-    counts: tuple[int, ...]
-    first_compute_waits: bool
-    last_compute_finishes: bool
+    mask: int
+    modules: dict[int, Module | None]
+    pops: int
+    opcode: int
 
 
 @functools.lru_cache(maxsize=8)
-def _tables(config: HwConfig) -> tuple[dict[str, tuple[int, int]], npt.NDArray[np.uint8]]:
-    """Place of the head's fields, and the module for each opcode and memory type."""
+def _head(config: HwConfig) -> _Head:
     slots = {slot.field.name: slot for slot in format_layout(config, MEM_FORMAT)}
-    head = {name: (slot.shift, slot.mask) for name, slot in slots.items() if slot.word == 0}
-    opcodes, types = slots["opcode"].mask + 1, slots["memory_type"].mask + 1
-    table = np.zeros((opcodes, types), np.uint8)  # 0 is fetch: no module takes it
-    for opcode in range(opcodes):
-        for memory_type in range(types):
-            module = module_of(opcode, memory_type)
-            table[opcode, memory_type] = module or 0
-    return head, table
+    opcode, memory_type = slots["opcode"], slots["memory_type"]
+    modules = {
+        o << opcode.shift | t << memory_type.shift: module_of(o, t)
+        for o in range(opcode.mask + 1)
+        for t in range(memory_type.mask + 1)
+    }
+    pops = sum(slots[name].mask << slots[name].shift for name in ("pop_prev", "pop_next"))
+    opcode_bits = opcode.mask << opcode.shift
+    return _Head(opcode_bits | memory_type.mask << memory_type.shift, modules, pops, opcode_bits)
 
 
-def _field(
-    words: npt.NDArray[np.uint64], head: dict[str, tuple[int, int]], name: str
-) -> npt.NDArray[np.uint64]:
-    shift, mask = head[name]
-    return (words[:, 0] >> np.uint64(shift)) & np.uint64(mask)
+class StreamFacts:
+    """Facts about the instructions in `words`, an (n, 2) uint64 array.
 
+    Each is found when it is asked for; those about compute look no further than they must.
+    """
 
-def _modules(words: npt.NDArray[np.uint64], config: HwConfig) -> npt.NDArray[np.uint8]:
-    head, table = _tables(config)
-    opcode = _field(words, head, "opcode").astype(np.intp)
-    memory_type = _field(words, head, "memory_type").astype(np.intp)
-    modules: npt.NDArray[np.uint8] = table[opcode, memory_type]
-    return modules
+    def __init__(self, words: npt.NDArray[np.uint64], config: HwConfig) -> None:
+        self._firsts = words[:, 0]
+        self._head = _head(config)
 
+    def _compute_head(self, indices: Iterable[int]) -> int | None:
+        """Word 0 of the first instruction of compute among `indices`."""
+        for index in indices:
+            word = int(self._firsts[index])
+            if self._head.modules[word & self._head.mask] is Module.COMPUTE:
+                return word
+        return None
 
-def stream_facts(words: npt.NDArray[np.uint64], config: HwConfig) -> StreamFacts:
-    """Facts about the instructions in `words`, an (n, 2) uint64 array."""
-    head, _ = _tables(config)
-    modules = _modules(words, config)
-    counts = np.bincount(modules, minlength=len(Module))
-    compute = np.flatnonzero(modules == Module.COMPUTE)
-    waits = finishes = False
-    if len(compute):
-        ends = words[compute[[0, -1]]]
-        pops = _field(ends, head, "pop_prev") | _field(ends, head, "pop_next")
-        waits = bool(pops[0])
-        finishes = bool(_field(ends, head, "opcode")[1] == Opcode.FINISH)
-    return StreamFacts(
-        modules=frozenset(m for m in Module if m is not Module.FETCH and counts[m]),
-        counts=tuple(int(count) for count in counts),
-        first_compute_waits=waits,
-        last_compute_finishes=finishes,
-    )
+    @functools.cached_property
+    def counts(self) -> dict[Module, int]:
+        """Instructions of load, compute and store."""
+        masked, counts = np.unique(self._firsts & np.uint64(self._head.mask), return_counts=True)
+        total = dict.fromkeys((Module.LOAD, Module.COMPUTE, Module.STORE), 0)
+        for bits, count in zip(masked.tolist(), counts.tolist(), strict=True):
+            module = self._head.modules[bits]
+            if module is not None:
+                total[module] += count
+        return total
+
+    @functools.cached_property
+    def compute_begins_at_once(self) -> bool:
+        """Whether the first instruction of compute exists and pops no token."""
+        word = self._compute_head(range(len(self._firsts)))
+        return word is not None and not word & self._head.pops
+
+    @functools.cached_property
+    def compute_ends_with_finish(self) -> bool:
+        """Whether the last instruction of compute is FINISH."""
+        word = self._compute_head(range(len(self._firsts) - 1, -1, -1))
+        return word is not None and word & self._head.opcode == Opcode.FINISH
