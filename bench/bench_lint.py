@@ -6,10 +6,12 @@ import argparse
 import json
 import statistics
 import time
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
 
+from bench.table import Row
 from vta_pynq.config import HwConfig
 from vta_pynq.isa.encode import INSN_DTYPE, UOP_DTYPE, encode, encode_uops
 from vta_pynq.isa.table import AluOp, MemType, Opcode
@@ -17,6 +19,7 @@ from vta_pynq.lint import lint_stream
 from vta_pynq.stream import InstructionStream, Segment
 from vta_pynq.timing.profiles import PROFILES
 
+NAME = "lint"
 INSTRUCTIONS = 300_000
 TARGET_S = 5.0
 CONFIG = HwConfig()
@@ -105,10 +108,10 @@ def long_stream(name: str) -> InstructionStream:
     return InstructionStream(name, CONFIG, encode(records, CONFIG), memory)
 
 
-def measure(repeat: int) -> list[dict[str, Any]]:
+def measure(repeat: int, names: Iterable[str] = tuple(SHAPES)) -> list[dict[str, Any]]:
     """Seconds of one thread, decoding included: median of `repeat` runs."""
     found = []
-    for name in SHAPES:
+    for name in names:
         stream = long_stream(name)
         for profile in PROFILES:
             seconds = []
@@ -122,6 +125,17 @@ def measure(repeat: int) -> list[dict[str, Any]]:
                 "findings": sorted({f.rule for f in report.findings}),
             })  # fmt: skip
     return found
+
+
+def run(quick: bool) -> list[Row]:
+    """Seconds for a long stream of each shape; the slowest profile counts."""
+    rows = []
+    for name in SHAPES:
+        mine = measure(1 if quick else 3, (name,))
+        worst = max(mine, key=lambda row: row["seconds"])
+        note = f"{worst['instructions']:,} instructions, slowest profile {worst['profile']}"
+        rows.append(Row(name, worst["seconds"], "s", TARGET_S, note))
+    return rows
 
 
 def main() -> None:

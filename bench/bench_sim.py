@@ -12,11 +12,13 @@ import numpy as np
 import numpy.typing as npt
 
 from bench.conv_streams import LAYERS, ConvLayer, Dialect, conv_stream
+from bench.table import Row
 from vta_pynq.config import HwConfig
 from vta_pynq.isa.encode import INSN_DTYPE, encode
-from vta_pynq.isa.table import INSN_BYTES, MemType, Opcode
+from vta_pynq.isa.table import MemType, Opcode
 from vta_pynq.sim.engine import Dram, Engine, available_paths
 
+NAME = "simulator"
 CONFIG = HwConfig()
 REGION_BYTES = 1 << 26
 BASES = {"INSN": REGION_BYTES, "UOP": 2 * REGION_BYTES, "INP": 3 * REGION_BYTES,
@@ -102,6 +104,19 @@ def rows(paths: tuple[str, ...], repeat: int) -> Iterator[dict[str, Any]]:
             yield layer_row(layer, "looped", path, repeat)
         for name in ("UOP", "INP", "WGT", "OUT", "ALU", "GEMM"):
             yield tiny_row(name, path, repeat)
+
+
+def run(quick: bool) -> list[Row]:
+    """Speed of the engine on layers and on minimal instructions, for each path of this machine."""
+    result = []
+    for row in rows(available_paths()[::-1], 2 if quick else 5):
+        metric = f"{row['what']}, {row['path']}"
+        note = f"{row['instructions']:,} instructions"
+        if "gmac_per_s" in row:
+            result.append(Row(metric, row["gmac_per_s"], "GMAC/s", None, note))
+        else:
+            result.append(Row(metric, row["ns_per_instruction"], "ns", None, note))
+    return result
 
 
 def main() -> None:

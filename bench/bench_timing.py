@@ -13,9 +13,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from bench.table import Row
 from vta_pynq.conformance import load_case
 from vta_pynq.timing import PROFILES, simulate
 
+NAME = "cycle model"
 CASES = pathlib.Path(__file__).resolve().parents[1] / "tests" / "conformance"
 RECORDED = {"hls-128bit": "hls_rtl_L10", "chisel-64bit": "chisel_rtl_L10"}
 RECORDED_LATENCY_CYCLES = 10
@@ -88,6 +90,23 @@ def speed(repeat: int) -> list[dict[str, Any]]:
             }
         )
     return found
+
+
+def run(quick: bool) -> list[Row]:
+    """Error against the recorded RTL counts, and speed."""
+    rows = []
+    for total in summary(list(accuracy(CASES))):
+        note = f"{total['cases']} cases, {total['exact']} exact"
+        mean, worst = total["mean_error"], total["worst_error"]
+        name = total["profile"]
+        rows.append(Row(f"{name}, mean error", 100 * mean, "%", None, note, 0.0))
+        note = total["worst_case"]
+        rows.append(Row(f"{name}, worst error", 100 * worst, "%", None, note, 0.0))
+    for found in speed(1 if quick else 5):
+        note = f"{found['instructions']:,} instructions"
+        metric = f"{found['profile']}, speed"
+        rows.append(Row(metric, found["instructions_per_s"], "insn/s", None, note))
+    return rows
 
 
 def main() -> None:

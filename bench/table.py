@@ -30,7 +30,8 @@ class Row:
     note
         Whatever the reader must know to judge the number, such as the sizes.
     spread
-        Relative spread of the repeats (interquartile range over median), 0 if exact.
+        Relative spread of the repeats (interquartile range over median); 0 for a number that is
+        the same on every machine and run, None where it is not known.
     """
 
     metric: str
@@ -38,7 +39,7 @@ class Row:
     unit: str
     target: float | None = None
     note: str = ""
-    spread: float = 0.0
+    spread: float | None = None
 
     @property
     def rate(self) -> bool:
@@ -95,19 +96,24 @@ def regressions(rows: Sequence[tuple[str, Row]], old: Any) -> list[str]:
     found = []
     for name, row in rows:
         entry = before.get((name, row.metric))
-        if entry is None or entry["unit"] != row.unit or not entry["value"] or not row.value:
+        if entry is None or entry["unit"] != row.unit:
             continue
-        ratio = row.value / entry["value"]
-        worse = 1 / ratio if row.rate else ratio
-        # Twice the spread of the repeats, and never less than what a shared machine wobbles by.
-        exact = not row.spread and not entry["spread"]
-        noise = 0.0 if exact else max(0.05, 2 * (row.spread + entry["spread"]))
-        if worse > 1 + noise:
+        noise = _noise(row.spread, entry["spread"])
+        lower, upper = (row.value, entry["value"]) if row.rate else (entry["value"], row.value)
+        if upper > lower * (1 + noise):
             found.append(
                 f"{name}, {row.metric}: {_number(entry['value'])} to {_number(row.value)} "
-                f"{row.unit}, {worse - 1:.0%} worse (noise {noise:.0%})"
+                f"{row.unit} (noise {noise:.0%})"
             )
     return found
+
+
+def _noise(new: float | None, old: float | None) -> float:
+    """The relative change that two runs of the same code may show."""
+    if new == 0 and old == 0:
+        return 0.0
+    # Twice the spread of the repeats, and never less than what a shared machine wobbles by.
+    return max(0.1, 2 * ((new or 0.0) + (old or 0.0)))
 
 
 def rows_json(rows: Sequence[tuple[str, Row]], machine: dict[str, str]) -> str:
