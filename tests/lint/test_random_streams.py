@@ -54,13 +54,13 @@ def portable_streams(draw: st.DrawFn) -> InstructionStream:
     return stream(insns, [(0, 0, 0), (1024, 1024, 512), (0, 0, 0), (1024, 1024, 0)])
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(portable_streams(), st.sampled_from(EVERY))
 def test_lint_stream_portable_program_is_clean(good: InstructionStream, profile: str) -> None:
     assert lint_stream(good, profile).findings == ()
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(portable_streams(), st.data())
 def test_lint_stream_program_without_one_token_is_not_clean(
     good: InstructionStream, data: st.DataObject
@@ -81,7 +81,7 @@ def _is_sane(broken: InstructionStream, profile: str) -> None:
         assert finding.message.startswith(("insn ", "stream "))
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=50, deadline=None)
 @given(st.data(), st.sampled_from(EVERY))
 def test_lint_stream_any_legal_fields_are_judged(data: st.DataObject, profile: str) -> None:
     config = data.draw(hw_configs())

@@ -179,6 +179,10 @@ def test_lint_stream_mid_run_tokens_are_no_finding() -> None:
     tile = matmul()
     tile[1] = {**tile[1], "pop_next": 1}
     tile[4] = {**tile[4], "push_prev": 1}
+    assert lint_stream(stream(tile, tokens_in=(0, 1, 0, 0))).findings == ()
+    report = lint_stream(stream(tile, tokens_in=(0, 2, 0, 0)))
+    assert report.findings == ()
+    tile[4] = {**tile[4], "push_prev": 0}
     report = lint_stream(stream(tile, tokens_in=(0, 1, 0, 0)))
     assert [f.rule for f in report.findings] == ["token-leftover"]
     assert report.ok

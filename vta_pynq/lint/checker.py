@@ -23,16 +23,24 @@ __all__ = ["MAX_PER_RULE", "RULES", "lint_stream"]
 MAX_PER_RULE = 50
 """Findings of one kind that a report lists one by one."""
 
+
+def _limit(c: Context, r: Raw) -> str:
+    if r.a:
+        return (
+            "the stream stores to so much DRAM that races on what it stores from here on are not "
+            "checked; check it in parts"
+        )
+    return (
+        "the stream moves so many elements that the check of SRAM contents and races stopped "
+        "here; check it in parts"
+    )
+
+
 _LIMIT = Rule(
     "analysis-limit",
-    "The stream moves so much data that the check stopped; later instructions are not covered.",
+    "The stream moves so much data that a part of the check stopped.",
     always("warning"),
-    {
-        "LIMIT": lambda c, r: (
-            "the stream moves so many elements that the check of SRAM contents and races stopped "
-            "here; check it in parts"
-        )
-    },
+    {"LIMIT": _limit},
 )
 
 RULES = (*SYNC_RULES, *DATA_RULES, *FORM_RULES, _LIMIT)

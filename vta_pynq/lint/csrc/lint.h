@@ -14,8 +14,8 @@
 enum { LOAD_M, COMPUTE_M, STORE_M, MODULES };
 enum { TOKEN_COUNT = 4 };
 
-/* Elements, micro-ops and DRAM granules that one run looks at before it gives up; far beyond any
- * real stream (a whole ResNet-50 takes about 1e8) and about ten seconds. */
+/* Steps of the analysis (an SRAM element, a fraction of a micro-op or of a row) that one run takes
+ * before it gives up: far beyond any real stream (a whole ResNet-50 takes about 1e8). */
 #define WORK_LIMIT ((uint64_t)4000000000)
 /* Pages of stored-to DRAM that one run tracks. */
 #define PAGE_LIMIT 32768

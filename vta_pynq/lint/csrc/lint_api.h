@@ -57,7 +57,7 @@ typedef enum {
     LINT_SRC_WGT,           /* micro-op, wgt_idx */
     LINT_RACE_SRAM,         /* memory type, first element, elements, other instruction */
     LINT_RACE_DRAM,         /* byte address, -, -, other instruction */
-    LINT_LIMIT,             /* - */
+    LINT_LIMIT,             /* 0: steps, 1: pages */
     LINT_CODES              /* number of codes */
 } lint_code;
 

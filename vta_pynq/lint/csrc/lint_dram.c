@@ -46,13 +46,29 @@ static bool add_pages(lint_run* run, uint64_t first, uint64_t last) {
     return true;
 }
 
+/* At least as many pages as the stores can touch, or PAGE_LIMIT. */
+static uint32_t page_bound(const lint_run* run) {
+    const uint64_t page_bytes = (uint64_t)PAGE_GRANULES * run->facts->granule_bytes;
+    uint64_t bound = 0;
+    for (uint32_t k = 0; k < run->queue_len[STORE_M] && bound < PAGE_LIMIT; k++) {
+        move m;
+        if (is_tracked(run, run->queue[STORE_M][k], &m)) {
+            bound += m.rows * (m.row_bytes / page_bytes + 2);
+        }
+    }
+    return bound < PAGE_LIMIT ? (uint32_t)bound : PAGE_LIMIT;
+}
+
 bool dram_prepare(lint_run* run) {
-    run->page_slots = 4 * PAGE_LIMIT; /* at most a quarter full, so probing ends soon */
-    run->pages = take(run, run->page_slots, sizeof *run->pages);
+    uint32_t slots = 4; /* at most a quarter full, so probing ends soon */
+    for (const uint32_t least = 4 * page_bound(run); slots < least;) {
+        slots *= 2;
+    }
+    run->pages = take(run, slots, sizeof *run->pages);
     if (!run->pages) {
-        run->page_slots = 0;
         return false;
     }
+    run->page_slots = slots;
     for (uint32_t k = 0; k < run->queue_len[STORE_M]; k++) {
         uint32_t i = run->queue[STORE_M][k];
         move m;
@@ -64,7 +80,7 @@ bool dram_prepare(lint_run* run) {
             uint32_t granule = run->facts->granule_bytes;
             if (!add_pages(run, begin / granule, (begin + m.row_bytes - 1) / granule)) {
                 if (!run->out_of_memory) {
-                    report(run, LINT_LIMIT, i, 0, 0, 0, 0);
+                    report(run, LINT_LIMIT, i, 1, 0, 0, 0);
                 }
                 return !run->out_of_memory;
             }
@@ -118,7 +134,7 @@ void dram_access(lint_run* run, uint32_t i) {
             uint64_t stop = (number + 1) * PAGE_GRANULES - 1;
             dram_page* page = run->pages[slot_of(run, (uint32_t)number)];
             stop = stop < last ? stop : last;
-            if (!spend(run, 1 + (page ? stop - granule : 0))) {
+            if (!spend(run, 8 + (page ? stop - granule : 0))) {
                 return;
             }
             for (uint64_t at = granule; page && at <= stop; at++) {

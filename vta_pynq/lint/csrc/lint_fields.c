@@ -35,17 +35,18 @@ static void check_load(lint_run* run, uint32_t i) {
     if (acc && facts->batch_exceeded) {
         report(run, LINT_BATCH, i, 0, 0, 0, 0);
     }
-    if (!insn->y_size) {
+    bool first_row_only = insn->memory_type == MEM_UOP && !facts->loads_uop_rows;
+    if (!insn->y_size && !first_row_only) {
         report(run, LINT_ROWS_ZERO, i, insn->x_size, 0, 0, 0);
     }
     if (insn->memory_type == MEM_WGT && (x_pads || y_pads) && !facts->pads_weights) {
         report(run, LINT_PAD_WGT, i, 0, 0, 0, 0);
     }
-    if (insn->memory_type == MEM_UOP && !facts->loads_uop_rows) {
+    if (first_row_only) {
         if (x_pads || y_pads) {
             report(run, LINT_PAD_UOP, i, 0, 0, 0, 0);
         }
-        if (insn->y_size > 1) {
+        if (insn->y_size != 1) {
             report(run, LINT_UOP_ROWS, i, insn->y_size, 0, 0, 0);
         }
     }

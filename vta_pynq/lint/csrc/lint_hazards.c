@@ -101,12 +101,19 @@ static bool is_idempotent(const lint_insn* insn, operand read) {
 void hazards_check(lint_run* run, uint32_t i, const uint32_t* uops, uint32_t uop_count,
                    operand read, uint32_t least, lint_role role) {
     const lint_insn* insn = &run->insns[i];
+    /* In one pass over the micro-ops, equal factors leave only the micro-ops themselves. */
+    const bool parallel =
+        read.factor_out == insn->dst_factor_out && read.factor_in == insn->dst_factor_in;
     for (uint32_t k = 1; k < least; k++) {
-        if (!spend(run, uop_count)) {
+        if (!spend(run, 2 * (uint64_t)uop_count)) {
             return;
         }
         for (uint32_t u = 0; u < uop_count; u++) {
-            uint32_t later = (u + k) % uop_count;
+            bool same_pass = u + k < uop_count;
+            uint32_t later = same_pass ? u + k : (u + k) % uop_count;
+            if (parallel && same_pass && uops[3 * u] != uops[3 * later + read.column]) {
+                continue;
+            }
             int64_t element = collide(insn, uops[3 * u], uops[3 * later + read.column], read,
                                       (u + k) / uop_count);
             if (element >= 0) {

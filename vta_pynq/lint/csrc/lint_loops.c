@@ -211,7 +211,7 @@ void loops_execute(lint_run* run, uint32_t i) {
     }
     loop_nest nest = {.run = run, .i = i, .insn = insn};
     uint32_t sets = run->dst_set.word_count + run->src_set.word_count + run->wgt_set.word_count;
-    spend(run, insn->uop_end - insn->uop_bgn + 32 * (uint64_t)sets);
+    spend(run, 4 * ((uint64_t)insn->uop_end - insn->uop_bgn) + 32 * (uint64_t)sets);
     if (!unpack(&nest)) {
         forget(run);
     } else if (insn->opcode == OP_GEMM) {

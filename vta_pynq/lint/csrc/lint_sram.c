@@ -66,28 +66,34 @@ static void write_out(lint_run* run, uint32_t i, uint32_t e, bool good, trouble*
     run->out_good[e] = good;
 }
 
+/* The SRAM element where a row's data begin. */
+static uint64_t row_start(uint32_t begin, const move* m, uint32_t row) {
+    return (uint64_t)begin + m->top + (uint64_t)row * m->width + m->left;
+}
+
 static void load_acc(lint_run* run, uint32_t i, const move* m, uint32_t begin, uint32_t end) {
     const lint_insn* insn = &run->insns[i];
+    const uint32_t size = run->facts->elem_bytes[MEM_ACC];
     trouble pending = {0};
-    uint32_t row_start = m->top, data = (uint32_t)insn->x_size * (m->rows > 0);
     for (uint32_t e = begin; e < end; e++) {
-        uint32_t at = e - begin;
-        uint64_t source = SOURCE_ZERO;
-        if (at >= row_start && m->width) {
-            uint32_t row = (at - row_start) / m->width, column = (at - row_start) % m->width;
-            if (row < m->rows && column >= m->left && column - m->left < data) {
-                source = row_address(run, insn, row) +
-                         (uint64_t)(column - m->left) * run->facts->elem_bytes[MEM_ACC];
-            }
-        }
         run->acc_written[e] = run->seq[i];
         run->acc_writer[e] = LINT_BY_LOAD;
-        run->acc_source[e] = insn->memory_type == MEM_ACC ? source : SOURCE_UNKNOWN;
+        run->acc_source[e] = SOURCE_ZERO; /* padding; rows follow */
         if (run->facts->store_reads_acc) {
             write_out(run, i, e, true, &pending);
         }
     }
     report_race(run, i, MEM_ACC, &pending, STORE_M);
+    for (uint32_t row = 0; row < m->rows; row++) {
+        uint64_t first = row_start(begin, m, row), source = row_address(run, insn, row);
+        for (uint32_t k = 0; k < insn->x_size && first + k < end; k++) {
+            bool wide = insn->memory_type == MEM_ACC;
+            run->acc_source[first + k] = wide ? source + (uint64_t)k * size : SOURCE_UNKNOWN;
+        }
+        if (first >= end) {
+            break;
+        }
+    }
 }
 
 static void load_uop_row(lint_run* run, uint64_t address, uint32_t first, uint32_t count) {
@@ -112,7 +118,7 @@ static void load_uops(lint_run* run, uint32_t i, const move* m, uint32_t begin, 
     memset(run->uop_word + begin, 0, (end - begin) * sizeof *run->uop_word);
     memset(run->uop_state + begin, UOP_KNOWN, end - begin); /* padding; rows follow */
     for (uint32_t row = 0; row < m->rows; row++) {
-        uint64_t first = (uint64_t)begin + m->top + (uint64_t)row * m->width + m->left;
+        uint64_t first = row_start(begin, m, row);
         if (first >= end) {
             break;
         }
@@ -164,7 +170,8 @@ void sram_execute(lint_run* run, uint32_t i) {
     }
     uint32_t begin = insn->sram_base;
     uint32_t end = m.total < depth - begin ? begin + (uint32_t)m.total : depth;
-    spend(run, end - begin);
+    uint32_t rows = m.rows < end - begin ? m.rows : end - begin;
+    spend(run, end - begin + 4 * (uint64_t)rows);
     if (type == MEM_OUT) {
         store(run, i, begin, end);
     } else if (type == MEM_UOP) {

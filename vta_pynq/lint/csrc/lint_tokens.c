@@ -291,7 +291,7 @@ static void judge(lint_run* run, network* net) {
         return;
     }
     for (int t = 0; t < TOKEN_COUNT; t++) {
-        if (net->tokens[t] != facts->tokens_in[t] || net->tokens[t]) {
+        if (net->tokens[t] != facts->tokens_in[t]) {
             report(run, LINT_TOKEN_LEFTOVER, -1, t, facts->tokens_in[t], net->tokens[t], 0);
         }
     }
