@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import numpy.typing as npt
 
 from bench.table import Row, median_s
 from vta_pynq.assembler import assemble
@@ -18,7 +19,7 @@ SEED = 5
 _MIX = (Opcode.LOAD, Opcode.LOAD, Opcode.LOAD, Opcode.STORE, Opcode.GEMM, Opcode.GEMM, Opcode.ALU)
 
 
-def _records(count: int, config: HwConfig) -> np.ndarray:
+def _records(count: int, config: HwConfig) -> npt.NDArray[np.void]:
     """Instructions with random legal values in every field."""
     rng = np.random.default_rng(SEED)
     records = np.zeros(count, INSN_DTYPE)

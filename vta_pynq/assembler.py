@@ -13,7 +13,7 @@ from vta_pynq.config import HwConfig
 from vta_pynq.errors import AsmError, ConfigError
 from vta_pynq.isa.encode import INSN_DTYPE, UOP_DTYPE, encode, encode_uops
 from vta_pynq.isa.mnemonic import parse_insn, parse_number, parse_uop
-from vta_pynq.isa.table import TOKENS, MemType, elem_bytes
+from vta_pynq.isa.table import DRAM_BYTES, TOKENS, MemType, elem_bytes
 from vta_pynq.stream import InstructionStream, Segment, StreamLabel
 
 __all__ = ["assemble"]
@@ -22,7 +22,6 @@ _SYMBOL = re.compile(r"[A-Za-z_][A-Za-z0-9_.]*")
 _INDEX = re.compile(r"\s*[0-9]+:\s")
 _LABEL = re.compile(r"([A-Za-z_][A-Za-z0-9_.]*):")
 _MARK = re.compile(r";; ([0-9]+) ?(.*)")
-_DRAM_BYTES = 1 << 32
 _MOST_ERRORS = 20
 
 
@@ -177,7 +176,7 @@ class _Assembler:
         if len(words) != 4 or None in numbers or not _SYMBOL.fullmatch(words[0]):
             raise AsmError(".segment must be followed by a name, a kind, an address and a size")
         phys, size = (number or 0 for number in numbers)
-        if phys < 0 or size < 0 or phys + size > _DRAM_BYTES:
+        if phys < 0 or size < 0 or phys + size > DRAM_BYTES:
             raise AsmError(f"segment {words[0]} must lie below 2^32")
         self._define(words[0], phys)
         self.segments.append(_OpenSegment(words[0], words[1], phys, size))
@@ -262,8 +261,8 @@ class _Assembler:
                 f"symbol {symbol} must lie at a multiple of {size} bytes "
                 f"({MemType(memory_type).name} elements), not at {self.symbols[symbol]:#x}"
             )
-        if not 0 <= base + offset < _DRAM_BYTES:
-            raise AsmError(f"dram_base must be in 0..{_DRAM_BYTES - 1}, not {base + offset}")
+        if not 0 <= base + offset < DRAM_BYTES:
+            raise AsmError(f"dram_base must be in 0..{DRAM_BYTES - 1}, not {base + offset}")
         return base + offset
 
     def unresolved(self) -> list[tuple[int, str]]:

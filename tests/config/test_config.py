@@ -9,8 +9,10 @@ import pytest
 from hypothesis import given
 
 from tests.strategies import hw_configs
+from vta_pynq import config_rules
 from vta_pynq.config import Capability, HwConfig
 from vta_pynq.errors import ConfigError
+from vta_pynq.isa import ALU_FORMAT, GEMM_FORMAT, MEM_FORMAT, UOP_FIELDS
 
 NAME = "1x16_i8w8a32_15_15_18_17"
 ORIGINAL = {
@@ -222,3 +224,18 @@ def test_from_dict_refuses_with_the_reason(values: object, message: str) -> None
 def test_from_json_refuses_what_is_no_json(text: str) -> None:
     with pytest.raises(ConfigError, match=r"^configuration"):
         HwConfig.from_json(text)
+
+
+@given(hw_configs())
+def test_rules_count_the_bits_that_the_table_has(config: HwConfig) -> None:
+    """The refusals count fixed bits of the formats; the formats themselves are in the table."""
+    loops = [f for f in GEMM_FORMAT.fields if "_factor_" not in f.name]
+    fixed = sum(f.width(config) for f in loops) - 2 * config.log_uop_depth
+    assert fixed == config_rules._GEMM_WORD0_FIXED_BITS
+    tail = sum(
+        f.width(config) for f in ALU_FORMAT.fields if f.name in ("alu_opcode", "use_imm", "imm")
+    )
+    assert tail == config_rules._ALU_WORD1_FIXED_BITS
+    (base,) = (f for f in MEM_FORMAT.fields if f.name == "sram_base")
+    assert base.width(config) == config_rules._SRAM_BASE_BITS
+    assert sum(f.width(config) for f in UOP_FIELDS) <= config_rules._UOP_BITS

@@ -283,12 +283,14 @@ class Machine:
             x = operand if use_imm and self.profile == "chisel" else acc[dst]
             y = np.full_like(x, imm) if use_imm else operand
             written, overwritten = dst, acc[dst].copy()
-            if op == AluOp.MUL and self.profile != "functional":
-                if not self.config.has(Capability.ALU_MUL):
-                    self._put(dst, x, self._without_mul(x))
-                    continue
+            if op == AluOp.MUL and not self._multiplies():
+                self._put(dst, x, self._without_mul(x))
+                continue
             result = wrap(self._operate(op, x, y, imm), self.config.acc_width)
             self._put(dst, result, result)
+
+    def _multiplies(self) -> bool:
+        return self.profile == "functional" or self.config.has(Capability.ALU_MUL)
 
     def _without_mul(self, x: np.ndarray) -> np.ndarray:
         if self.profile == "chisel":

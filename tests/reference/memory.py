@@ -7,10 +7,9 @@ from collections.abc import Iterable
 import numpy as np
 
 from vta_pynq.config import HwConfig
-from vta_pynq.isa.table import MemType
+from vta_pynq.isa.table import DRAM_BYTES, MemType
 
 _PAGE_BYTES = 4096
-_ADDRESS_BYTES = 1 << 32
 
 
 class Dram:
@@ -22,7 +21,7 @@ class Dram:
             self.write(phys, data)
 
     def _pieces(self, phys: int, size: int) -> Iterable[tuple[int, slice, slice]]:
-        if phys + size > _ADDRESS_BYTES:
+        if phys + size > DRAM_BYTES:
             raise IndexError(f"DRAM access must end below 2^32, not at {phys + size:#x}")
         done = 0
         while done < size:

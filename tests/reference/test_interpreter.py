@@ -183,7 +183,7 @@ def test_pack_unpack_round_trips(bits: int, raw: bytes) -> None:
 def test_run_stream_pop_without_push_reports_deadlock() -> None:
     config = HwConfig()
     stream = _stream(config, [_insn(Opcode.LOAD, pop_prev=1), _insn(Opcode.STORE, pop_prev=1)])
-    with pytest.raises(Deadlock, match="^insn 0: deadlock: COMPUTE at insn 0, STORE at insn 1$"):
+    with pytest.raises(Deadlock, match=r"^insn 0: deadlock: COMPUTE at insn 0, STORE at insn 1$"):
         run_stream(stream)
 
 
@@ -208,17 +208,18 @@ def test_run_stream_tokens_in_let_the_stream_start() -> None:
 @pytest.mark.parametrize(
     ("fields", "message"),
     [
-        (dict(opcode=Opcode.LOAD, memory_type=MemType.INP, sram_base=2047, x_size=2, y_size=1),
+        ({"opcode": Opcode.LOAD, "memory_type": MemType.INP, "sram_base": 2047,
+          "x_size": 2, "y_size": 1},
          "insn 0: INP elements 2047..2048 do not exist"),
-        (dict(opcode=Opcode.LOAD, memory_type=7, x_size=1, y_size=1),
+        ({"opcode": Opcode.LOAD, "memory_type": 7, "x_size": 1, "y_size": 1},
          "insn 0: memory type 7 is not defined"),
-        (dict(opcode=Opcode.LOAD, memory_type=MemType.ACC, x_size=1, y_size=1,
-              dram_base=0xFFFFFFFF),
+        ({"opcode": Opcode.LOAD, "memory_type": MemType.ACC, "x_size": 1, "y_size": 1,
+              "dram_base": 0xFFFFFFFF},
          "insn 0: DRAM access must end below 2^32, not at 0x4000000000"),
-        (dict(opcode=Opcode.ALU, uop_end=1, iter_out=2, iter_in=1, dst_factor_out=2047,
-              src_factor_out=2047, alu_opcode=7),
+        ({"opcode": Opcode.ALU, "uop_end": 1, "iter_out": 2, "iter_in": 1, "dst_factor_out": 2047,
+              "src_factor_out": 2047, "alu_opcode": 7},
          "insn 0: ALU opcode 7 is not defined"),
-        (dict(opcode=Opcode.GEMM, uop_end=1, iter_out=3, iter_in=1, dst_factor_out=1024),
+        ({"opcode": Opcode.GEMM, "uop_end": 1, "iter_out": 3, "iter_in": 1, "dst_factor_out": 1024},
          "insn 0: ACC element 2048 does not exist"),
     ],
 )  # fmt: skip
