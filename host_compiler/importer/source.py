@@ -14,6 +14,7 @@ import onnx
 from google.protobuf.message import DecodeError
 from onnx import numpy_helper
 
+from host_compiler.importer.operator_form import expand_operator_form
 from vta_pynq.errors import CompileError
 
 __all__ = ["ModelSource", "OnnxModel", "OnnxNode", "load_onnx"]
@@ -75,6 +76,7 @@ def load_onnx(source: ModelSource, shapes: Shapes | None = None) -> OnnxModel:
     """
     model = _parse(source)
     opset = _check_opset(model)
+    expand_operator_form(model)
     _fix_shapes(model, dict(shapes or {}))
     try:
         onnx.checker.check_model(model)
