@@ -9,7 +9,7 @@ import re
 import numpy as np
 import numpy.typing as npt
 
-from vta_pynq.config import HwConfig
+from vta_pynq.config import UOP_BYTES, HwConfig
 from vta_pynq.errors import AsmError, ConfigError
 from vta_pynq.isa.encode import INSN_DTYPE, UOP_DTYPE, encode, encode_uops
 from vta_pynq.isa.mnemonic import parse_insn, parse_number, parse_uop
@@ -19,7 +19,7 @@ from vta_pynq.stream import InstructionStream, Segment, StreamLabel
 __all__ = ["assemble"]
 
 _SYMBOL = re.compile(r"[A-Za-z_][A-Za-z0-9_.]*")
-_INDEX = re.compile(r"\s*[0-9]+:\s")
+_INDEX = re.compile(r"^\s*[0-9]+:\s")
 _LABEL = re.compile(r"([A-Za-z_][A-Za-z0-9_.]*):")
 _MARK = re.compile(r";; ([0-9]+) ?(.*)")
 _MOST_ERRORS = 20
@@ -68,10 +68,20 @@ class _OpenSegment:
     kind: str
     phys: int
     size: int
-    uops: list[int] = dataclasses.field(default_factory=list)
+    data: bytearray = dataclasses.field(default_factory=bytearray)
+    cursor: int = 0
+    """Byte offset at which the next micro-op goes."""
+
+    def put(self, word: int) -> None:
+        end = self.cursor + UOP_BYTES
+        if end > self.size:
+            raise AsmError(f"micro-ops must fit segment {self.name} of {self.size} bytes")
+        self.data.extend(bytes(max(0, end - len(self.data))))
+        self.data[self.cursor : end] = word.to_bytes(UOP_BYTES, "little")
+        self.cursor = end
 
     def close(self) -> Segment:
-        data = np.array(self.uops, "<u4").view(np.uint8) if self.uops else None
+        data = np.frombuffer(bytes(self.data), np.uint8) if self.data else None
         return Segment(self.name, self.kind, self.phys, self.size, data)
 
 
@@ -191,17 +201,21 @@ class _Assembler:
 
     def _here(self, what: str) -> _OpenSegment:
         if not self.in_kernel:
-            raise AsmError(f"{what} must follow a .segment line of kind UOP")
-        segment = self.segments[-1]
-        if segment.kind != "UOP":
-            raise AsmError(f"{what} must lie in a segment of kind UOP, not {segment.kind}")
-        return segment
+            raise AsmError(f"{what} must follow a .segment line")
+        return self.segments[-1]
 
     def _kernel(self, label: str, rest: list[str]) -> None:
-        if rest:
-            raise AsmError(f"label {label} must stand alone on its line")
         segment = self._here(f"label {label}")
-        self._define(label, segment.phys + len(segment.uops) * self._config().uop_bytes)
+        if rest:
+            phys = parse_number(rest[0])
+            if len(rest) > 1 or phys is None:
+                raise AsmError(f"label {label} must stand alone on its line, or with an address")
+            if not segment.phys <= phys < segment.phys + segment.size:
+                raise AsmError(
+                    f"label {label} must lie in segment {segment.name}, not at {rest[0]}"
+                )
+            segment.cursor = phys - segment.phys
+        self._define(label, segment.phys + segment.cursor)
 
     def _uop(self, words: list[str]) -> None:
         self._here("micro-op")
@@ -209,10 +223,7 @@ class _Assembler:
         self._put_uop(int(encode_uops(uop, self._config())[0]))
 
     def _put_uop(self, word: int) -> None:
-        segment = self._here("micro-op")
-        if (len(segment.uops) + 1) * self._config().uop_bytes > segment.size:
-            raise AsmError(f"micro-ops must fit segment {segment.name} of {segment.size} bytes")
-        segment.uops.append(word)
+        self._here("micro-op").put(word)
 
     # ---- instructions --------------------------------------------------------------------
 
@@ -224,7 +235,7 @@ class _Assembler:
 
     def _word(self, words: list[str]) -> None:
         """Raw bits: of a micro-op where one may stand, otherwise of an instruction."""
-        bits = 32 if self.in_kernel and self.segments[-1].kind == "UOP" else 128
+        bits = 32 if self.in_kernel else 128
         if bits == 32 and len(words) == 1 and len(words[0]) > 10:
             bits = 128  # written with all its digits, as an instruction is
         number = parse_number(words[0]) if len(words) == 1 else None

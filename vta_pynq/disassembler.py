@@ -8,7 +8,6 @@ import re
 from collections.abc import Iterator
 
 import numpy as np
-import numpy.typing as npt
 
 from vta_pynq.config import HwConfig
 from vta_pynq.isa.encode import decode, decode_uops, encode, encode_uops
@@ -98,49 +97,41 @@ class _Symbols:
                 name += "_"
             taken.add(name)
             self.names[id(segment)] = name
-        self.kernels = self._find_kernels(stream)
+        self.loads = _uop_loads(stream)
+        self.runs = {id(s): _runs(s, self.loads, self.config) for s in stream.segments}
+        self.kernels = self._name_kernels()
         self.ordered = sorted(stream.segments, key=lambda segment: segment.phys)
         self.starts = [segment.phys for segment in self.ordered]
 
     def name_of(self, segment: Segment) -> str:
         return self.names[id(segment)]
 
-    def _find_kernels(self, stream: InstructionStream) -> dict[int, str]:
-        """Byte address of each micro-op kernel: where a LOAD UOP begins, and each UOP segment."""
-        records = decode(stream.words, stream.config)
-        loads = records[
-            (records["opcode"] == Opcode.LOAD)
-            & (records["memory_type"] == MemType.UOP)
-            & (records["x_size"] > 0)
-        ]
-        size = stream.config.uop_bytes
-        begins = {int(base) * size for base in np.unique(loads["dram_base"])}
-        cuts: set[int] = set()
-        for segment in stream.segments:
-            words = kernel_words(segment, stream.config)
-            if words is None:
-                continue
-            end = segment.phys + len(words) * size
-            cuts.add(segment.phys)
-            cuts |= {
-                b for b in begins if segment.phys <= b < end and (b - segment.phys) % size == 0
-            }
-        return {phys: f"{KERNEL_PREFIX}{number}" for number, phys in enumerate(sorted(cuts))}
+    def _name_kernels(self) -> dict[int, str]:
+        """Label of each listed run of micro-ops and of each place where a LOAD UOP begins."""
+        labels: set[int] = set()
+        for begin, end in (run for runs in self.runs.values() for run in runs):
+            labels |= {begin, *(b for b, _ in self.loads if begin <= b < end)}
+        return {phys: f"{KERNEL_PREFIX}{number}" for number, phys in enumerate(sorted(labels))}
 
     def kernel_lines(self, segment: Segment) -> Iterator[str]:
-        words = kernel_words(segment, self.config)
-        if words is None:
-            return
-        uops = decode_uops(words, self.config)
-        dirty = words != encode_uops(uops, self.config)
-        for position, (word, uop) in enumerate(zip(words.tolist(), uops.tolist(), strict=True)):
-            label = self.kernels.get(segment.phys + position * self.config.uop_bytes)
-            if label is not None:
-                yield f"{label}:"
-            if dirty[position]:
-                yield f"{_INDENT}.word {word:#010x}"
-            else:
-                yield _INDENT + " ".join(map(str, uop))
+        """The micro-ops of a segment. A label that does not follow on tells its address."""
+        follows = segment.phys
+        for begin, end in self.runs[id(segment)]:
+            assert segment.data is not None
+            raw = segment.data[begin - segment.phys : end - segment.phys]
+            words = np.ascontiguousarray(raw).view("<u4")
+            uops = decode_uops(words, self.config)
+            dirty = words != encode_uops(uops, self.config)
+            for position, (word, uop) in enumerate(zip(words.tolist(), uops.tolist(), strict=True)):
+                phys = begin + position * self.config.uop_bytes
+                label = self.kernels.get(phys)
+                if label is not None:
+                    yield f"{label}:" if phys == follows else f"{label}: {phys:#x}"
+                follows = phys + self.config.uop_bytes
+                if dirty[position]:
+                    yield f"{_INDENT}.word {word:#010x}"
+                else:
+                    yield _INDENT + " ".join(map(str, uop))
 
     def place(self, dram_base: int, memory_type: int) -> str | None:
         """`symbol` or `symbol+offset` of an element; None where no symbol fits."""
@@ -160,10 +151,40 @@ class _Symbols:
         return self.name_of(segment) + (f"+{offset}" if offset else "")
 
 
-def kernel_words(segment: Segment, config: HwConfig) -> npt.NDArray[np.uint32] | None:
-    """The micro-ops that a segment's text lists; None where it lists none."""
-    if segment.kind != "UOP" or segment.data is None or not segment.data.size:
-        return None
-    if segment.data.size % config.uop_bytes:
-        return None
-    return np.ascontiguousarray(segment.data).view("<u4")
+def _uop_loads(stream: InstructionStream) -> list[tuple[int, int]]:
+    """Byte ranges (begin, end) that LOAD UOP instructions read, one for each row, sorted."""
+    records = decode(stream.words, stream.config)
+    loads = records[(records["opcode"] == Opcode.LOAD) & (records["memory_type"] == MemType.UOP)]
+    names = ["dram_base", "x_size", "y_size", "x_stride"]
+    wide = np.stack([loads[name].astype(np.int64) for name in names], axis=1)
+    size = stream.config.uop_bytes
+    return sorted(
+        {
+            ((base + row * stride) * size, (base + row * stride + count) * size)
+            for base, count, rows, stride in np.unique(wide, axis=0).tolist()
+            for row in range(rows)
+            if count
+        }
+    )
+
+
+def _runs(
+    segment: Segment, loads: list[tuple[int, int]], config: HwConfig
+) -> list[tuple[int, int]]:
+    """The byte ranges of a segment that hold micro-ops: all of a UOP segment, else what is read."""
+    size = config.uop_bytes
+    if segment.data is None or not segment.data.size:
+        return []
+    if segment.kind == "UOP" and segment.data.size % size == 0 and segment.phys % size == 0:
+        return [(segment.phys, segment.phys + segment.data.size)]
+    runs: list[tuple[int, int]] = []
+    last = segment.phys + segment.data.size
+    for begin, end in loads:
+        end = min(end, last - (last - begin) % size)
+        if begin < segment.phys or begin >= end:
+            continue
+        if runs and begin <= runs[-1][1]:
+            runs[-1] = runs[-1][0], max(runs[-1][1], end)
+        else:
+            runs.append((begin, end))
+    return runs

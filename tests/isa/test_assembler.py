@@ -16,7 +16,7 @@ from vta_pynq.config import HwConfig
 from vta_pynq.conformance import load_case
 from vta_pynq.disassembler import disassemble
 from vta_pynq.errors import AsmError
-from vta_pynq.isa import Opcode, encode
+from vta_pynq.isa import INSN_DTYPE, Opcode, encode
 from vta_pynq.stream import InstructionStream, Segment, StreamLabel
 
 CASES = sorted((Path(__file__).parent.parent / "conformance").iterdir())
@@ -144,6 +144,43 @@ def test_canonical_text_survives_assembly() -> None:
     assert int(stream.words[6, 0]) == Opcode.FINISH | 1 << 4 | 0x80
 
 
+@settings(max_examples=60)
+@given(st.data())
+def test_kernels_inside_other_segments_are_listed_where_they_are_loaded(
+    data: st.DataObject,
+) -> None:
+    """In an arena only what a LOAD UOP reads is known to be micro-ops."""
+    raw = np.frombuffer(data.draw(st.binary(min_size=60, max_size=60)), np.uint8)
+    phys = data.draw(st.sampled_from([0x1000, 0x1004, 0x1001]))
+    loads = np.zeros(data.draw(st.integers(0, 4)), INSN_DTYPE)
+    for load in loads:
+        for name, low, high in (
+            ("dram_base", 0x3FE, 0x412),
+            ("x_size", 0, 5),
+            ("y_size", 0, 3),
+            ("x_stride", 0, 6),
+        ):
+            load[name] = data.draw(st.integers(low, high))
+    words = encode(loads, DEFAULT)
+    stream = InstructionStream("s", DEFAULT, words, (Segment("arena", "arena", phys, 64, raw),))
+    text = disassemble(stream)
+    again = assemble(text)
+    assert again.words.tobytes() == words.tobytes()
+    assert disassemble(again) == text
+    read = np.zeros(64, bool)
+    for load in loads:
+        for row in range(load["y_size"]):
+            begin = (int(load["dram_base"]) + row * int(load["x_stride"])) * 4 - phys
+            for at in range(begin, begin + 4 * int(load["x_size"]), 4):
+                if begin >= 0 and at + 4 <= 60:
+                    read[at : at + 4] = True
+    kept = np.zeros(64, np.uint8)
+    if again.segments[0].data is not None:
+        kept[: again.segments[0].data.size] = again.segments[0].data
+    assert np.array_equal(kept[:60][read[:60]], raw[read[:60]])
+    assert not kept[~read].any()
+
+
 def test_hand_written_text_is_read_with_any_spacing_comments_and_forward_symbols() -> None:
     text = f"""
 ; a comment
@@ -187,10 +224,12 @@ first:
          "line 4: micro-op must be 3 numbers (dst src wgt), not 2"),
         (".segment a UOP 0x1000 4\n2048 0 0",
          "line 4: micro-op: dst_idx must be a number in 0..2047, not '2048'"),
-        (".segment a INP 0x1000 4\n1 2 3",
-         "line 4: micro-op must lie in a segment of kind UOP, not INP"),
-        ("1 2 3", "line 3: micro-op must follow a .segment line of kind UOP"),
-        ("here:", "line 3: label here must follow a .segment line of kind UOP"),
+        (".segment a INP 0x1000 4\nk: 0x1004",
+         "line 4: label k must lie in segment a, not at 0x1004"),
+        (".segment a INP 0x1000 4\nk: 1 2 3",
+         "line 4: label k must stand alone on its line, or with an address"),
+        ("1 2 3", "line 3: micro-op must follow a .segment line"),
+        ("here:", "line 3: label here must follow a .segment line"),
         (".segment a INP 0 4\n.segment a INP 0 4", "line 4: symbol a must be defined once"),
         (".segment a INP 0xffffffff 2", "line 3: segment a must lie below 2^32"),
         (".segment a INP", "line 3: .segment must be followed by a name, a kind, an address "
