@@ -56,9 +56,7 @@ class Bench:
         self.lock = threading.RLock()
         self.dram = DramImages(BASE, 1 << 16)
         self.engine = ScriptedEngine(self.dram)
-        self.model = AcceleratorModel(
-            PUBLISHED, CONFIG, self.dram, self.engine, self.lock, gate
-        )
+        self.model = AcceleratorModel(PUBLISHED, CONFIG, self.dram, self.engine, self.lock, gate)
         self.slaves = {name: Traffic(b, self.lock) for name, b in self.model.blocks.items()}
         self.load(rows)
 
@@ -95,7 +93,9 @@ class Bench:
 FULL = [LOAD_NOP, COMPUTE_NOP, STORE_NOP, FINISH]
 
 
-@pytest.mark.parametrize("order", list(itertools.permutations(("fetch", "load", "compute", "store"))))
+@pytest.mark.parametrize(
+    "order", list(itertools.permutations(("fetch", "load", "compute", "store")))
+)
 def test_start_in_any_order_runs_once_when_all_are_started(order):
     bench = Bench(FULL)
     for position, block in enumerate(order):

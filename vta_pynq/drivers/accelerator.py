@@ -43,6 +43,9 @@ class Accelerator:
         Says why a stream, the instructions as an (n, 2) uint64 array, cannot finish; None where
         it sees no reason.
 
+    check_usable
+        Raises `DeviceError` where the logic no longer is what the drivers were made for.
+
     Attributes
     ----------
     lock
@@ -57,6 +60,7 @@ class Accelerator:
         store: StoreDriver,
         reset_logic: Callable[[], None],
         explain_stall: Callable[[npt.NDArray[np.uint64]], Stall | None] | None = None,
+        check_usable: Callable[[], None] | None = None,
     ) -> None:
         self.fetch = fetch
         self.load = load
@@ -65,6 +69,7 @@ class Accelerator:
         self.lock = threading.RLock()
         self._reset_logic = reset_logic
         self._explain_stall = explain_stall
+        self._check_usable = check_usable
         self._running = False
         self._fresh = False
         self._begun = False
@@ -96,7 +101,8 @@ class Accelerator:
         Raises
         ------
         DeviceError
-            A stream is running, there is no instruction, or an address does not fit.
+            A stream is running, there is no instruction, an address does not fit, or another
+            design was loaded since.
         """
         with self.lock:
             if self._running:
@@ -109,6 +115,8 @@ class Accelerator:
                     f"accelerator: instruction count must be at least 1, not {count}; "
                     "end every program with FINISH"
                 )
+            if self._check_usable is not None:
+                self._check_usable()
             # Forget what the run before wrote: from here on the valid bit means this run.
             self.compute.take_done_written()
             self._fresh = self._begun = False

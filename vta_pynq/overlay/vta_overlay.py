@@ -26,6 +26,7 @@ from vta_pynq.overlay.devices import board_of, choose_device, is_simulated
 from vta_pynq.overlay.identity import Identity, read_identity
 from vta_pynq.overlay.locate import locate
 from vta_pynq.overlay.lock import LogicLock, default_lock_file
+from vta_pynq.overlay.stall import explain_stall
 
 __all__ = ["VtaOverlay"]
 
@@ -111,6 +112,8 @@ class VtaOverlay(pynq.Overlay):  # type: ignore[misc]  # pynq has no types
             compute=self._driver(ComputeDriver),
             store=self._driver(StoreDriver),
             reset_logic=self._download_again,
+            explain_stall=lambda words: explain_stall(words, identity.config, identity.profile),
+            check_usable=self._check_usable,
         )
 
     def _driver(self, kind: type[BlockDriver]) -> Any:
@@ -122,6 +125,17 @@ class VtaOverlay(pynq.Overlay):  # type: ignore[misc]  # pynq has no types
                     found = getattr(found, word)
                 return found
         raise DeviceError(f"overlay {self.bitfile_name}: {kind.__name__} must find its block")
+
+    def _check_usable(self) -> None:
+        if not self._cleanup.alive:
+            raise DeviceError(
+                f"overlay {self.identity}: must be open, but was closed; make a new VtaOverlay"
+            )
+        if not self.is_loaded():
+            raise DeviceError(
+                f"overlay {self.identity}: must be the one that is loaded, but another was "
+                "loaded since; call download() or make a new VtaOverlay"
+            )
 
     def _download_again(self) -> None:
         """The only reset that the published design has."""
