@@ -13,6 +13,8 @@ from vta_pynq.isa.encode import decode
 from vta_pynq.isa.table import MemType, Module, Opcode
 from vta_pynq.kernel import Kernel
 from vta_pynq.lint import lint_stream
+from vta_pynq.sim.engine import Dram as EngineDram
+from vta_pynq.sim.engine import Engine
 from vta_pynq.timing.profiles import get_profile
 
 _AHEAD = 500
@@ -56,6 +58,35 @@ def run_kernel(
         assert insns["opcode"][-1] == Opcode.FINISH
         assert result.trace[-1] == len(insns) - 1, "FINISH must come last"
     return {b.name: dram.read(places[b.name], b.bytes) for b in kernel.buffers}
+
+
+def run_on_engine(
+    kernel: Kernel, semantics: str | None = None, strict: bool = True, order_seed: int = 0
+) -> dict[str, np.ndarray]:
+    """Bytes of every buffer after all submissions on the simulator's engine, SRAMs poisoned.
+
+    `semantics` is by default the profile's; the current Chisel design has the functional one for
+    what strict mode accepts.
+    """
+    profile = get_profile(kernel.profile)
+    if semantics is None:
+        semantics = "hls" if profile.semantics == "hls" else "functional"
+    engine = Engine(kernel.config, semantics, strict, profile=kernel.profile)
+    engine.poison(seed=5)
+    places = kernel.default_addresses()
+    images = {b.name: np.full(b.bytes, 0xA5, np.uint8) for b in kernel.buffers}
+    for buffer in kernel.buffers:
+        if buffer.data is not None:
+            images[buffer.name][:] = 0
+            images[buffer.name][: buffer.data.size] = buffer.data
+    for stream in kernel.streams():
+        (insns,) = stream.segments_of("INSN")
+        assert insns.data is not None
+        segments = [(places[name], image) for name, image in images.items()]
+        dram = EngineDram([*segments, (insns.phys, insns.data)])
+        engine.run(dram, insns.phys, len(stream), order_seed=order_seed)
+        assert engine.tokens == (0, 0, 0, 0)
+    return images
 
 
 def assert_clean(kernel: Kernel, profile: str | None = None) -> None:

@@ -7,7 +7,7 @@ import dataclasses
 import numpy as np
 import pytest
 
-from tests.kernel.machine import ORDERS, assert_clean, run_kernel
+from tests.kernel.machine import ORDERS, assert_clean, run_kernel, run_on_engine
 from tests.kernel.peak import peak_tokens
 from vta_pynq.config import HwConfig
 from vta_pynq.isa.encode import decode
@@ -202,6 +202,16 @@ def test_auto_sync_random_program_agrees_in_every_order(config: HwConfig, seed: 
         got = run_kernel(kernel, "hls", order)["y"].view(np.int8).reshape(expected.shape)
         np.testing.assert_array_equal(got, expected, f"seed {seed}, order {order}")
     assert_clean(kernel)
+
+
+@pytest.mark.parametrize("config", CONFIGS.values(), ids=CONFIGS)
+def test_auto_sync_random_program_agrees_on_engine_in_random_order(config: HwConfig) -> None:
+    for seed in range(1000, 1012):
+        kernel, expected = RandomProgram(config, seed, auto_sync=True).finish(50)
+        for order_seed in range(4):
+            got = run_on_engine(kernel, order_seed=order_seed)["y"].view(np.int8)
+            message = f"seed {seed}, order seed {order_seed}"
+            np.testing.assert_array_equal(got.reshape(expected.shape), expected, message)
 
 
 @pytest.mark.parametrize("profile", ["functional", "hls-64bit", "chisel-64bit"])

@@ -76,6 +76,24 @@ class Kernel:
         names = ", ".join(b.name for b in self.buffers)
         raise KernelError(f"kernel '{self.name}': buffer must be one of {names}, not {name!r}")
 
+    def with_data(self, contents: Mapping[str, npt.NDArray[np.generic]]) -> Kernel:
+        """The same kernel with other initial content in the buffers that `contents` names.
+
+        Raises
+        ------
+        KernelError
+            A name is unknown, or an array has more bytes than its buffer.
+        """
+        for name in contents:
+            self.buffer(name)
+        buffers = tuple(
+            DramBuffer(b.name, b.mem, b.elems, b.elem_bytes, b.index, contents[b.name], b.owner)
+            if b.name in contents
+            else b
+            for b in self.buffers
+        )
+        return dataclasses.replace(self, buffers=buffers)
+
     def default_addresses(self, base: int = _ALIGNMENT_BYTES) -> dict[str, int]:
         """Byte addresses one after another from `base`, page-aligned, instructions last."""
         addresses = {}

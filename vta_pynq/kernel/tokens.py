@@ -31,9 +31,14 @@ def token_between(producer: Module | str, consumer: Module | None) -> Token:
         return found
     names = ", ".join(f"{t.name} ({t.producer.name} to {t.consumer.name})" for t in TOKENS)
     raise KernelError(
-        f"token: must be one of {names}, not {producer!s} to {consumer!s}; LOAD and STORE meet by "
+        f"token: must be one of {names}, not {_said(producer, consumer)}; LOAD and STORE meet by "
         "way of COMPUTE"
     )
+
+
+def _said(producer: Module | str, consumer: Module | None) -> str:
+    ends = [getattr(end, "name", str(end)) for end in (producer, consumer) if end is not None]
+    return " to ".join(ends)
 
 
 class ExplicitTokens:

@@ -56,6 +56,7 @@ class Writer:
         self._shift = {name: slot.shift for name, slot in slots.items()}
         names = {flag for token in TOKENS for flag in (token.push_flag, token.pop_flag)}
         bits = {name: 1 << slots[name].shift for name in names}
+        self._opcode = slots["opcode"].mask
         self._flags = sum(bits.values())
         self._nops = {
             module: (Opcode.STORE if module == Module.STORE else Opcode.LOAD)
@@ -90,7 +91,7 @@ class Writer:
             word0 |= deps.pops[module]
             deps.commit(module, index)
             self._previous = module
-        if module in self._disabled:
+        if module in self._disabled and word0 & self._opcode != Opcode.FINISH:
             word0, word1, buffer = word0 & self._flags | self._disabled[module], 0, -1
         words.append(word0)
         words.append(word1)
@@ -200,7 +201,8 @@ class Writer:
             restore = self._drain()
         else:
             self._await_all(self.dependencies)
-        self.emit(Module.COMPUTE, int(Opcode.FINISH), 0)
+        with self.tokens.set_aside():
+            self.emit(Module.COMPUTE, int(Opcode.FINISH), 0)
         if self.dependencies is not None:
             self.dependencies.all_done()
         self.submissions.append((self._begin, len(self)))
