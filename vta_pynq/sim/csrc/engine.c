@@ -46,8 +46,8 @@ sim_engine* sim_new(const sim_settings* settings, const sim_slot* mem, const sim
 
 void sim_free(sim_engine* engine) {
     if (!engine) return;
+    strict_free(engine); /* its state is one of the blocks */
     for (int i = 0; i < engine->block_count; i++) free(engine->blocks[i]);
-    strict_free(engine);
     free(engine);
 }
 
