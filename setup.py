@@ -5,9 +5,11 @@ from __future__ import annotations
 import importlib.util
 import pathlib
 import re
+import shutil
 import sys
 
 from setuptools import setup
+from setuptools.command.build_py import build_py
 
 ROOT = pathlib.Path(__file__).resolve().parent
 _FFIBUILDER = re.compile(r"^ffibuilder\b", re.MULTILINE)
@@ -23,6 +25,17 @@ def cffi_modules() -> list[str]:
     ]
 
 
+class BuildWithOverlays(build_py):
+    """Also puts `overlays/` into the package: it lies beside it in the source tree."""
+
+    def run(self) -> None:
+        """Copy the modules, then the overlays, unless the install uses the source tree itself."""
+        super().run()
+        if not getattr(self, "editable_mode", False):
+            target = pathlib.Path(self.build_lib) / "vta_pynq" / "overlays"
+            shutil.copytree(ROOT / "overlays", target, dirs_exist_ok=True)
+
+
 for package in ("cffi", "numpy"):
     # Without cffi, setuptools would only warn about the keyword and install a package that lacks
     # its extensions; the build scripts import the instruction table, which loads numpy.
@@ -34,4 +47,4 @@ for package in ("cffi", "numpy"):
 
 # Build scripts say where their sources are relative to the root, and may import vta_pynq.
 sys.path.insert(0, str(ROOT))
-setup(cffi_modules=cffi_modules())
+setup(cffi_modules=cffi_modules(), cmdclass={"build_py": BuildWithOverlays})

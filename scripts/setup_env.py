@@ -20,7 +20,7 @@ ROOT = pathlib.Path(__file__).resolve().parent.parent
 SUPPORTED = ((3, 10), (3, 11), (3, 12))
 EXTRAS = "compiler,dev"
 CONSTRAINTS = "requirements/constraints.txt"
-ENV_INPUTS = ("setup.cfg", "pyproject.toml", CONSTRAINTS, "scripts/setup_env.py")
+ENV_INPUTS = ("setup.cfg", CONSTRAINTS, "scripts/setup_env.py")
 BUILD_PATTERNS = ("setup.py", "vta_pynq/**/build_*.py", "vta_pynq/**/*.[ch]", "vta_pynq/**/*.inc")
 
 _PROBE = """
@@ -156,6 +156,15 @@ def create_venv(python, venv):
         run(venv / "bin/python", f"{wheel}/pip", "install", "-q", "--no-index", wheel)
 
 
+def usable(venv):
+    """Whether an environment is there that more can be installed into."""
+    interpreter = venv / "bin/python"
+    if not interpreter.exists() or probe(str(interpreter)) is None:
+        return False
+    words = [str(interpreter), "-m", "pip", "--version"]
+    return subprocess.run(words, stdout=subprocess.DEVNULL, check=False).returncode == 0
+
+
 def digest(paths):
     total = hashlib.sha256()
     for path in sorted(set(paths)):
@@ -201,9 +210,11 @@ def main():
     env_value = digest([ROOT / name for name in ENV_INPUTS])
     try:
         if not current(env_stamp, env_value):
+            env_stamp.unlink(missing_ok=True)
             python = find_interpreter()
             require_toolchain(python)
-            create_venv(python, venv)
+            if not usable(venv):
+                create_venv(python, venv)
             install(venv)
             env_stamp.write_text(env_value, encoding="utf-8")
         value = digest(build_inputs())
