@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import io
+import random
 from pathlib import Path
 
 import pytest
 
+from tests.program.strategies import random_program
+from vta_pynq.assembler import assemble
 from vta_pynq.cli import main
 from vta_pynq.config import HwConfig
 from vta_pynq.conformance import load_case
@@ -31,6 +34,23 @@ def test_disasm_case_then_asm_gives_a_case_with_the_same_text(
     ours, theirs = (next(s.segments_of("UOP")) for s in (again, first))
     assert (ours.phys, ours.data.tobytes()) == (theirs.phys, theirs.data.tobytes())
     assert sorted(path.name for path in tmp_path.iterdir()) == ["again", "double.s"]
+
+
+def test_disasm_program_file_prints_each_step_and_its_text_assembles(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    program = random_program(random.Random(seed := 3))
+    print("seed", seed)
+    path = tmp_path / "net.vta"
+    program.save(path)
+    capsys.readouterr()
+    assert main(["disasm", str(path)]) == 0
+    text = capsys.readouterr().out
+    streams = program.streams()
+    assert text == "\n".join(disassemble(stream) for stream in streams)
+    assert streams
+    for stream in streams:
+        assert assemble(disassemble(stream)).words.tobytes() == stream.words.tobytes()
 
 
 def test_disasm_numbered_gives_each_instruction_its_index(

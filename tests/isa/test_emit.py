@@ -60,13 +60,14 @@ def _random_names(count: int) -> Iterator[str]:
             count -= 1
 
 
-def _builds() -> Iterator[tuple[str, str]]:
-    """Compiler and configuration: all for the first compiler of a language, some for the other."""
-    names = [*NAMES, *_random_names(3)]
+def _builds() -> Iterator[object]:
+    """Compiler and configuration; the second compiler of a language and random ones are slow."""
     for compiler in (*C_COMPILERS, *CPP_COMPILERS):
         if shutil.which(compiler):
             first = compiler in (C_COMPILERS[0], CPP_COMPILERS[0])
-            yield from ((compiler, name) for name in (names if first else names[::5]))
+            for name in (*NAMES, *_random_names(8)):
+                marks = () if first and name in NAMES else (pytest.mark.slow,)
+                yield pytest.param(compiler, name, marks=marks)
 
 
 @pytest.mark.parametrize("path", sorted(OUTPUTS))
