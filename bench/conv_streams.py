@@ -164,8 +164,8 @@ def conv_stream(layer: ConvLayer, dialect: Dialect, config: HwConfig, bases: Any
                         x_stride=layer.size, pop_next=1, **pads,
                     )  # fmt: skip
                     out.load(
-                        MemType.WGT, context * wgt_half, at["WGT"] + (group * blocks + block) * TAPS,
-                        TAPS, layer.group, x_stride=blocks * TAPS, push_next=1,
+                        MemType.WGT, context * wgt_half,
+                        at["WGT"] + (group * blocks + block) * TAPS, TAPS, layer.group, x_stride=blocks * TAPS, push_next=1,
                     )  # fmt: skip
                     begin = row_uops + context * gemm_uops
                     _gemm(out, layer, dialect, (begin, begin + gemm_uops))
@@ -194,5 +194,6 @@ def conv_stream(layer: ConvLayer, dialect: Dialect, config: HwConfig, bases: Any
     out.emit(Opcode.FINISH)
     pixels = layer.size**2 * blocks
     sizes = {"UOP": 4 * len(uops), "INP": pixels * config.inp_bytes,
-             "WGT": blocks * blocks * TAPS * config.wgt_bytes, "OUT": pixels * config.out_bytes}  # fmt: skip
+             "WGT": blocks * blocks * TAPS * config.wgt_bytes,
+             "OUT": pixels * config.out_bytes}  # fmt: skip
     return ConvStream(encode(out.records(), config), encode_uops(uops, config), sizes)

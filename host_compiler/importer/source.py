@@ -198,7 +198,7 @@ def _fix_shapes(model: onnx.ModelProto, shapes: dict[str, Sequence[int] | int]) 
 def _decode(model: onnx.ModelProto, opset: int) -> OnnxModel:
     graph = model.graph
     constants = {t.name: _array(t) for t in graph.initializer}
-    values = [v for v in (*graph.input, *graph.value_info, *graph.output)]
+    values = [*graph.input, *graph.value_info, *graph.output]
     shapes, dtypes = {}, {}
     for value in values:
         tensor = value.type.tensor_type
