@@ -165,7 +165,8 @@ def conv_stream(layer: ConvLayer, dialect: Dialect, config: HwConfig, bases: Any
                     )  # fmt: skip
                     out.load(
                         MemType.WGT, context * wgt_half,
-                        at["WGT"] + (group * blocks + block) * TAPS, TAPS, layer.group, x_stride=blocks * TAPS, push_next=1,
+                        at["WGT"] + (group * blocks + block) * TAPS,
+                        TAPS, layer.group, x_stride=blocks * TAPS, push_next=1,
                     )  # fmt: skip
                     begin = row_uops + context * gemm_uops
                     _gemm(out, layer, dialect, (begin, begin + gemm_uops))

@@ -87,7 +87,9 @@ def dot_product(uops, loops, profile="hls-64bit", **options):
         pytest.param((0, np.arange(4), np.arange(4)), [(4, 1, 4, 0)], 4, id="reordered"),
         pytest.param((0, 0, 0), [(8, 1, 0, 1), (4, 0, 1, 8)], 1, id="loops exchanged"),
         pytest.param((0, np.arange(3), np.arange(3)), [], 3, id="one sum only"),
-        pytest.param((np.arange(2), 0, 0), [(2, 2, 1, 1), (2, 0, 4, 4), (4, 4, 2, 2)], 2, id="3 loops"),
+        pytest.param(
+            (np.arange(2), 0, 0), [(2, 2, 1, 1), (2, 0, 4, 4), (4, 4, 2, 2)], 1, id="3 loops"
+        ),
         pytest.param((15, 63, 0), [(4, -4, -1, 0), (4, -1, -4, 1)], 1, id="negative steps"),
     ],
 )  # fmt: skip
