@@ -215,6 +215,18 @@ def test_lint_stream_pending_load_acc_is_no_store_source() -> None:
     assert [f.rule for f in lint_stream(stream(tile, ROWS), "functional").errors] == ["race-sram"]
 
 
+def test_lint_stream_reset_under_pending_load_acc_is_store_source() -> None:
+    # The next bias hides that the reset left something else in the HLS design's output buffer.
+    tile = [load(MemType.ACC, count=8), load(MemType.UOP, count=8), ADD0,
+            gemm((0, 1), reset=1, push_next=1), load(MemType.ACC, count=8),
+            store(count=8, pop_prev=1, push_prev=1), nop(pop_next=1), finish()]  # fmt: skip
+    found = lint_stream(stream(tile, ROWS), "hls-64bit").findings
+    assert [(f.rule, f.instruction) for f in found] == [("store-source", 5)]
+    assert found[0].message.startswith(
+        "insn 5 STORE: stores 1 element from 0 on that GEMM reset (insn 3 GEMM) wrote last:"
+    )
+
+
 def test_lint_stream_shift_amount_of_stored_dram_is_unknown() -> None:
     shift = single(alu(AluOp.SHR), uops=[(0, 5, 0)], acc=[3] * 8)
     assert lint_stream(shift).findings == ()

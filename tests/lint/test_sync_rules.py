@@ -6,7 +6,7 @@ import dataclasses
 
 import pytest
 
-from tests.lint.programs import finish, load, matmul, nop, store, stream
+from tests.lint.programs import ACC_PHYS, OUT_PHYS, finish, load, matmul, nop, store, stream
 from tests.lint.verdicts import Verdict, check
 from vta_pynq.isa.table import MemType
 from vta_pynq.lint import lint_stream
@@ -51,6 +51,19 @@ def chained(**fields: int) -> InstructionStream:
     back = load(MemType.INP, sram=64, dram=(0xC0000 - 0x1000) // 16, push_next=1, **fields)
     sync = nop(pop_next=1, push_prev=fields.get("pop_next", 0))
     return stream([*tile[:-1], sync, back, nop(pop_prev=1), finish()])
+
+
+def reread(ordered: bool) -> InstructionStream:
+    """LOAD ACC reads the DRAM that a STORE overwrites, before or after its token is given."""
+    tile = matmul()
+    tile.insert(6 - ordered, load(MemType.ACC, sram=64, dram=(OUT_PHYS - ACC_PHYS) // 64))
+    return stream(tile)
+
+
+def run_ahead(count: int) -> InstructionStream:
+    """Loads that give `count` tokens, each popped by a compute instruction right behind it."""
+    pair = [nop(MemType.INP, push_next=1), nop(pop_prev=1)]
+    return stream([*pair * count, finish()])
 
 
 VERDICTS = [
@@ -143,6 +156,12 @@ VERDICTS = [
         "orders the two: the result depends on timing; push tokens along the chain store, "
         "compute, load and pop them before the later one",
     ),
+    Verdict(
+        "race-dram", "hls-64bit", "error", 7, reread(False), reread(True),
+        "insn 7 STORE: stores to DRAM at 0xc0000, which insn 6 LOAD ACC reads, and no token "
+        "orders the two: the result depends on timing; push tokens along the chain store, "
+        "compute, load and pop them before the later one",
+    ),
 ]  # fmt: skip
 
 
@@ -173,6 +192,15 @@ def test_lint_stream_blocking_counter_of_published_build_holds_1024() -> None:
     roomy = dataclasses.replace(get_profile("hls-64bit"), insn_queue_depth=None)
     assert lint_stream(crossed(1024), roomy).ok
     assert "token-capacity" in {f.rule for f in lint_stream(crossed(1025), roomy).errors}
+
+
+def test_lint_stream_counter_is_spared_by_a_short_queue() -> None:
+    # Loads run ahead of compute by what compute's queue holds, not more.
+    chisel = get_profile("chisel-64bit")
+    short = dataclasses.replace(chisel, insn_queue_depth=200)
+    assert [f.rule for f in lint_stream(run_ahead(1000), chisel).findings] == ["token-capacity"]
+    assert lint_stream(run_ahead(1000), short).findings == ()
+    assert lint_stream(run_ahead(256), chisel).findings == ()
 
 
 def test_lint_stream_mid_run_tokens_are_no_finding() -> None:
