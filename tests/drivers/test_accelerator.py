@@ -171,7 +171,7 @@ def test_wait_of_a_program_that_fills_a_queue_names_the_queue(overlay):
     buffer = put(overlay, words)
     with pytest.raises(DeviceTimeout, match="the queue of load already holds"):
         overlay.accelerator.run(buffer.device_address, len(words), SHORT_S, words)
-    with pytest.raises(DeviceTimeout, match="^fetch did not finish .* a queue is full"):
+    with pytest.raises(DeviceTimeout, match=r"^fetch did not finish .* a queue is full"):
         overlay.accelerator.run(buffer.device_address, len(words), SHORT_S)
     run(overlay, stream([FINISH]))
 

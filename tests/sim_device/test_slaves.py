@@ -71,5 +71,5 @@ def test_bus_finds_the_slave_and_counts_accesses():
 def test_bus_without_a_slave_raises(address, length):
     bus = Bus(threading.RLock())
     bus.attach(0x1000, 0x100, RegisterFile())
-    with pytest.raises(RuntimeError, match="bus error: .* must lie in one slave"):
+    with pytest.raises(RuntimeError, match=r"bus error: .* must lie in one slave"):
         bus.find(address, length)

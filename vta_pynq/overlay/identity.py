@@ -65,6 +65,14 @@ def _config_from_name(stem: str) -> HwConfig | None:
         return None
 
 
+def _check_fingerprint(bitfile: Path, config: HwConfig, stated: str | None) -> None:
+    if stated is not None and stated != config.fingerprint:
+        raise IdentityError(
+            f"{bitfile}: fingerprint must be {config.fingerprint} ({config.name}) in the .hwh "
+            f"file, not {stated}; restore the file"
+        )
+
+
 def read_identity(bitfile: Path, ip_dict: Mapping[str, Any]) -> Identity | None:
     """The identity of the bitstream at `bitfile`; None where it holds no accelerator of ours.
 
@@ -87,6 +95,7 @@ def read_identity(bitfile: Path, ip_dict: Mapping[str, Any]) -> Identity | None:
     if "config" in parameters:
         sources["its .hwh file"] = HwConfig.from_name(parameters["config"])
         profile = parameters.get("profile", profile)
+        _check_fingerprint(bitfile, sources["its .hwh file"], parameters.get("fingerprint"))
     beside = bitfile.with_suffix(".json")
     if beside.is_file():
         described = read_variant(beside)
