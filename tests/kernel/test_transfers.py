@@ -121,7 +121,7 @@ def test_move_that_is_impossible_is_refused(call, message: str) -> None:
 def test_load_weights_with_padding_is_refused() -> None:
     b = KernelBuilder(CONFIG)
     w = b.dram("w", MemType.WGT, 4)
-    with pytest.raises(KernelError, match="padding must be 0 .* keep zeros in DRAM"):
+    with pytest.raises(KernelError, match=r"padding must be 0 .* keep zeros in DRAM"):
         b.load(MemType.WGT, 0, w, x_pad=(0, 1))
 
 
@@ -150,3 +150,14 @@ def test_store_reads_what_a_load_reads_again_only_after_it_is_written() -> None:
     insns = decode(kernel.words, CONFIG)
     load = insns[(insns["memory_type"] == MemType.INP) & (insns["x_size"] == 4)][0]
     assert load["pop_next"] == 1
+
+
+def test_move_takes_numpy_integers() -> None:
+    number = np.int64
+    b = KernelBuilder(CONFIG, auto_sync=True)
+    x = b.dram("x", MemType.INP, 70_000)
+    pads = (np.uint8(15), np.uint8(9))
+    b.load(MemType.INP, number(5), x[number(7)], number(2), number(3), number(65_535), pads, pads)
+    insn = decode(b.build().words, CONFIG)[0]
+    names = ["sram_base", "dram_base", "y_size", "x_size", "x_stride", "y_pad_0", "x_pad_1"]
+    assert [int(insn[name]) for name in names] == [5, 7, 2, 3, 65_535, 15, 9]

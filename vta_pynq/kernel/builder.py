@@ -190,7 +190,8 @@ class KernelBuilder(MemoryMoves):
         Also by the counter's name: `push("l2g")`. Where there is no instruction that can push,
         one that does nothing else is inserted.
         """
-        self._refuse_tokens()
+        if self.auto_sync:
+            raise self._misplaced_token()
         self._writer.push(producer, consumer)
 
     def pop(self, producer: Module | str, consumer: Module | None = None) -> None:
@@ -198,15 +199,15 @@ class KernelBuilder(MemoryMoves):
 
         Loads of micro-ops go ahead: the instruction after them waits.
         """
-        self._refuse_tokens()
+        if self.auto_sync:
+            raise self._misplaced_token()
         self._writer.pop(producer, consumer)
 
-    def _refuse_tokens(self) -> None:
-        if self.auto_sync:
-            raise KernelError(
-                "builder: tokens must be left to auto_sync, not pushed or popped; use "
-                "auto_sync=False to place them yourself"
-            )
+    def _misplaced_token(self) -> KernelError:
+        return KernelError(
+            "builder: tokens must be left to auto_sync, not pushed or popped; use "
+            "auto_sync=False to place them yourself"
+        )
 
     def synchronize(self, keep_sram: bool = True) -> None:
         """End the submission: what comes next begins when all loads and stores are done.

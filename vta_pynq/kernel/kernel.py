@@ -11,7 +11,7 @@ import numpy.typing as npt
 from vta_pynq.config import HwConfig
 from vta_pynq.errors import KernelError
 from vta_pynq.isa.layout import format_layout
-from vta_pynq.isa.table import INSN_BYTES, MEM_FORMAT, MemType
+from vta_pynq.isa.table import DRAM_BYTES, INSN_BYTES, MEM_FORMAT, MemType
 from vta_pynq.kernel.buffers import DramBuffer
 from vta_pynq.stream import InstructionStream, Segment, StreamLabel
 
@@ -23,7 +23,6 @@ INSN_NAME = "insns"
 """Name under which `addresses` may give the place of the instructions."""
 
 _ALIGNMENT_BYTES = 4096  # what every runtime uses (docs/isa.md, "Addressing")
-_DRAM_BYTES = 1 << 32
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -129,7 +128,7 @@ class Kernel:
         if buffer.name not in addresses:
             raise KernelError(f"{where} must be given, not left out; pass one for each buffer")
         address = addresses[buffer.name]
-        if not 0 <= address <= _DRAM_BYTES - buffer.bytes:
+        if not 0 <= address <= DRAM_BYTES - buffer.bytes:
             raise KernelError(f"{where} must be in 0..2^32-{buffer.bytes}, not {address:#x}")
         if address % buffer.elem_bytes:
             raise KernelError(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable
 from typing import NoReturn
 
 import numpy as np
@@ -67,10 +67,16 @@ class MemoryMoves:
         buffer, offset = (
             (source.buffer, source.offset) if isinstance(source, DramView) else (source, 0)
         )
-        move = Transfer(sram, offset, y, x, x if stride is None else stride, y_pad, x_pad)
+        # int(): numpy integers would overflow when the fields are packed.
+        x = int(x)
+        step = x if stride is None else int(stride)
+        move = Transfer(int(sram), int(offset), int(y), x, step, y_pad, x_pad)
         self._check_move("LOAD", mem, move, buffer)
-        for part in self._parts(move):
-            self._load(mem, part, buffer)
+        if self._fits(move):
+            self._load(mem, move, buffer)
+        else:
+            for part in split(move, self._max_size, self._max_stride, self._max_pad):
+                self._load(mem, part, buffer)
 
     def store(
         self, sram: int, target: Place, y: int = 1, x: int = 1, stride: int | None = None
@@ -84,7 +90,8 @@ class MemoryMoves:
         buffer, offset = (
             (target.buffer, target.offset) if isinstance(target, DramView) else (target, 0)
         )
-        move = Transfer(sram, offset, y, x, x if stride is None else stride)
+        sram, y, x = int(sram), int(y), int(x)
+        move = Transfer(sram, int(offset), y, x, x if stride is None else int(stride))
         self._check_move("STORE", MemType.OUT, move, buffer)
         if not self._out_valid[sram : sram + x * y].all() and not self.profile.store_reads_acc:
             wrong = sram + int(np.argmin(self._out_valid[sram : sram + x * y]))
@@ -92,23 +99,25 @@ class MemoryMoves:
                 f"STORE: element {wrong} must be written last by the ALU or a GEMM without reset, "
                 "not by a load, a reset or nothing; add 0 to it with the ALU first"
             )
+        parts: Iterable[Transfer] = (move,)
+        if not self._fits(move):
+            parts = split(move, self._max_size, self._max_stride, self._max_pad)
         writer = self._writer
-        for part in self._parts(move):
+        for part in parts:
             writer.begin(Module.STORE)
             if self._tracker is not None:
                 self._tracker.store(part, buffer)
             words = self._mem_words(Opcode.STORE, MemType.OUT, part)
             writer.emit(Module.STORE, *words, buffer.index)
 
-    def _parts(self, move: Transfer) -> Iterator[Transfer] | tuple[Transfer, ...]:
-        fits = (
+    def _fits(self, move: Transfer) -> bool:
+        return (
             move.x <= self._max_size
             and move.y <= self._max_size
             and move.stride <= self._max_stride
             and (move.y_pad is _NONE or max(move.y_pad) <= self._max_pad)
             and (move.x_pad is _NONE or max(move.x_pad) <= self._max_pad)
         )
-        return (move,) if fits else split(move, self._max_size, self._max_stride, self._max_pad)
 
     def _load(self, mem: MemType, part: Transfer, buffer: DramBuffer) -> None:
         writer, tracker = self._writer, self._tracker
@@ -128,7 +137,7 @@ class MemoryMoves:
         word1 = move.y << self._at_y | move.x << self._at_x | move.stride << self._at_stride
         if move.y_pad is not _NONE or move.x_pad is not _NONE:
             for value, shift in zip((*move.y_pad, *move.x_pad), self._at_pads, strict=True):
-                word1 |= value << shift
+                word1 |= int(value) << shift
         return (
             opcode | mem << self._at_mem | move.sram << self._at_sram | move.dram << self._at_dram,
             word1,

@@ -78,18 +78,16 @@ class ExplicitTokens:
             self.outstanding[token.name].append(index)
         return True
 
-    def take(self, module: int, index: int) -> int:
-        """Pop flags for instruction `index`, which is the next of `module`."""
-        self.last[module] = index
+    def take(self, module: int) -> int:
+        """Pop flags for the next instruction of `module`."""
         flags = self.pending[module]
-        if flags:
-            self.pending[module] = 0
-            for token in self._waiting[module]:
-                if self.outstanding[token.name]:
-                    self.covered[token.name] = self.outstanding[token.name].popleft()
-                else:
-                    self.owed[token.name] += 1
-            self._waiting[module].clear()
+        self.pending[module] = 0
+        for token in self._waiting[module]:
+            if self.outstanding[token.name]:
+                self.covered[token.name] = self.outstanding[token.name].popleft()
+            else:
+                self.owed[token.name] += 1
+        self._waiting[module].clear()
         return flags
 
     @contextlib.contextmanager

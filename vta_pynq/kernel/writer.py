@@ -86,7 +86,10 @@ class Writer:
         index = len(words) >> 1
         deps = self.dependencies
         if deps is None:
-            word0 |= self.tokens.take(module, index)
+            tokens = self.tokens
+            tokens.last[module] = index
+            if tokens.pending[module]:
+                word0 |= tokens.take(module)
         else:
             word0 |= deps.pops[module]
             deps.commit(module, index)
