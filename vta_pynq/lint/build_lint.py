@@ -11,7 +11,18 @@ from vta_pynq.isa.table import AluOp, MemType, Opcode
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 FOLDER = pathlib.Path(__file__).resolve().parent.relative_to(ROOT) / "csrc"
-SOURCES = ("run", "tokens", "fields", "moves", "dram", "sram", "loops", "hazards", "shifts")
+SOURCES = (
+    "run",
+    "network",
+    "tokens",
+    "fields",
+    "moves",
+    "dram",
+    "sram",
+    "loops",
+    "hazards",
+    "shifts",
+)
 
 
 def _macros(prefix: str, values: type[enum.IntEnum]) -> list[tuple[str, str]]:
@@ -25,7 +36,7 @@ ffibuilder.set_source(
     "vta_pynq.lint._lint",
     '#include <stdint.h>\n#include "lint_api.h"\n',
     sources=[(FOLDER / f"lint_{name}.c").as_posix() for name in SOURCES],
-    depends=[(FOLDER / name).as_posix() for name in ("lint.h", "lint_api.h")],
+    depends=[(FOLDER / name).as_posix() for name in ("lint.h", "lint_api.h", "lint_network.h")],
     include_dirs=[FOLDER.as_posix()],
     define_macros=[*_macros("OP", Opcode), *_macros("MEM", MemType), *_macros("ALU", AluOp)],
     extra_compile_args=["-std=c11", "-O2", "-Wall", "-Wextra"],

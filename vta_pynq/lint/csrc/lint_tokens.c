@@ -1,186 +1,7 @@
-/* Dependency tokens: order of execution, deadlock, what tokens order, counter limits.
- *
- * The modules with their queues are a Kahn network (blocking reads, and blocking writes where a
- * FIFO is full), so whether a stream runs to its end does not depend on timing: executing it
- * once, in any legal order, decides. */
+/* Dependency tokens: order of execution, deadlock, counter limits, balance. */
 #include <stdlib.h>
-#include <string.h>
 
-#include "lint.h"
-
-typedef struct {
-    uint32_t capacity[2];          /* of instruction queues, of token counters; 0 none */
-    uint32_t tokens[TOKEN_COUNT];  /* available now */
-    uint32_t pushed[TOKEN_COUNT];  /* so far */
-    uint32_t popped[TOKEN_COUNT];  /* so far */
-    uint32_t done[MODULES];        /* instructions finished */
-    uint32_t held[MODULES];        /* fetched and not finished */
-    bool pushing[MODULES];         /* executed, its push is waiting for room */
-    uint32_t fetched;              /* instructions, in stream order */
-    uint32_t* pusher[TOKEN_COUNT]; /* instruction of the k-th push */
-    clock_vec fetch_clock;         /* what finite queues order before the next fetch */
-    clock_vec* strict;             /* like run->before, finite queues included; or NULL */
-} network;
-
-enum { PREV, NEXT };
-
-/* The token that instruction `i` pops (or pushes) with one of its flags, or -1. */
-static int popped_by(const lint_run* run, uint32_t i, int flag) {
-    const lint_insn* insn = &run->insns[i];
-    bool set = flag == NEXT ? insn->pop_next : insn->pop_prev;
-    return set ? run->facts->pops[run->module[i]][flag] : -1;
-}
-
-static int pushed_by(const lint_run* run, uint32_t i, int flag) {
-    const lint_insn* insn = &run->insns[i];
-    bool set = flag == NEXT ? insn->push_next : insn->push_prev;
-    return set ? run->facts->pushes[run->module[i]][flag] : -1;
-}
-
-static void join(clock_vec* into, const clock_vec* other) {
-    for (int m = 0; m < MODULES; m++) {
-        if (other->at[m] > into->at[m]) {
-            into->at[m] = other->at[m];
-        }
-    }
-}
-
-/* The clock after instruction `i`: what came before it, and itself. */
-static clock_vec after(const lint_run* run, const clock_vec* clocks, uint32_t i) {
-    clock_vec result = clocks[i];
-    result.at[run->module[i]] = run->seq[i];
-    return result;
-}
-
-static void fetch(lint_run* run, network* net) {
-    while (net->fetched < run->count) {
-        uint32_t i = net->fetched;
-        int m = run->module[i];
-        uint32_t room = net->capacity[0];
-        if (room && net->held[m] >= room) {
-            return;
-        }
-        if (net->strict) {
-            if (room && run->seq[i] > room) {
-                clock_vec freed = after(run, net->strict, run->queue[m][run->seq[i] - room - 1]);
-                join(&net->fetch_clock, &freed);
-            }
-            net->strict[i] = net->fetch_clock;
-        }
-        net->held[m]++;
-        net->fetched++;
-    }
-}
-
-/* The token that keeps instruction `i` from starting, or -1. */
-static int missing_token(const lint_run* run, const network* net, uint32_t i) {
-    for (int flag = PREV; flag <= NEXT; flag++) {
-        int t = popped_by(run, i, flag);
-        if (t >= 0 && !net->tokens[t]) {
-            return t;
-        }
-    }
-    return -1;
-}
-
-/* The full counter that keeps instruction `i` from pushing, or -1. */
-static int full_token(const lint_run* run, const network* net, uint32_t i) {
-    for (int flag = PREV; flag <= NEXT; flag++) {
-        int t = pushed_by(run, i, flag);
-        if (t >= 0 && net->capacity[1] && net->tokens[t] >= net->capacity[1]) {
-            return t;
-        }
-    }
-    return -1;
-}
-
-static void start(lint_run* run, network* net, uint32_t i) {
-    int m = run->module[i];
-    clock_vec* clocks[2] = {run->before, net->strict};
-    for (int which = 0; which < 2 && clocks[which]; which++) {
-        clock_vec* mine = &clocks[which][i];
-        if (run->seq[i] > 1) {
-            clock_vec previous = after(run, clocks[which], run->queue[m][run->seq[i] - 2]);
-            join(mine, &previous);
-        }
-        for (int flag = PREV; flag <= NEXT; flag++) {
-            int t = popped_by(run, i, flag);
-            if (t >= 0 && net->popped[t] >= run->facts->tokens_in[t]) {
-                uint32_t push = net->popped[t] - run->facts->tokens_in[t];
-                clock_vec pusher = after(run, clocks[which], net->pusher[t][push]);
-                join(mine, &pusher);
-            }
-        }
-    }
-    for (int flag = PREV; flag <= NEXT; flag++) {
-        int t = popped_by(run, i, flag);
-        if (t >= 0) {
-            net->tokens[t]--;
-            net->popped[t]++;
-        }
-    }
-    run->order[run->order_len++] = i;
-    net->pushing[m] = true;
-}
-
-static void finish(lint_run* run, network* net, uint32_t i) {
-    int m = run->module[i];
-    for (int flag = PREV; flag <= NEXT; flag++) {
-        int t = pushed_by(run, i, flag);
-        if (t >= 0) {
-            net->tokens[t]++;
-            net->pusher[t][net->pushed[t]++] = i;
-        }
-    }
-    net->pushing[m] = false;
-    net->done[m]++;
-    net->held[m]--;
-}
-
-/* One step of the module whose next instruction comes first in the stream; false if none can. */
-static bool step(lint_run* run, network* net) {
-    int chosen = -1;
-    uint32_t first = UINT32_MAX;
-    for (int m = 0; m < MODULES; m++) {
-        if (net->done[m] == run->queue_len[m]) {
-            continue;
-        }
-        uint32_t i = run->queue[m][net->done[m]];
-        bool ready = net->pushing[m] ? full_token(run, net, i) < 0
-                                     : i < net->fetched && missing_token(run, net, i) < 0;
-        if (ready && i < first) {
-            chosen = m;
-            first = i;
-        }
-    }
-    if (chosen < 0) {
-        return false;
-    }
-    if (!net->pushing[chosen]) {
-        start(run, net, first);
-    }
-    if (full_token(run, net, first) < 0) {
-        finish(run, net, first);
-    }
-    return true;
-}
-
-/* Executes the stream until its end (true) or until nothing can go on. */
-static bool simulate(lint_run* run, network* net, uint32_t queue_room, uint32_t token_room) {
-    uint32_t** pusher = net->pusher;
-    clock_vec* strict = net->strict;
-    network fresh = {.capacity = {queue_room, token_room}, .strict = strict};
-    memcpy(fresh.pusher, pusher, sizeof fresh.pusher);
-    memcpy(fresh.tokens, run->facts->tokens_in, sizeof fresh.tokens);
-    *net = fresh;
-    memset(run->before, 0, run->count * sizeof *run->before);
-    run->order_len = 0;
-    do {
-        fetch(run, net);
-    } while (step(run, net));
-    return run->order_len == run->count && !net->pushing[LOAD_M] && !net->pushing[COMPUTE_M] &&
-           !net->pushing[STORE_M];
-}
+#include "lint_network.h"
 
 /* Reports why nothing goes on. `room`: the deadlock is one of finite queues and counters. */
 static void report_deadlock(lint_run* run, const network* net, bool room) {
@@ -203,42 +24,41 @@ static void report_deadlock(lint_run* run, const network* net, bool room) {
     }
 }
 
-/* The most tokens that a saturating counter may have to hold: all pushes up to here less the
- * pops of instructions that must have finished before. */
-static bool check_overflow(lint_run* run, const network* net) {
-    const lint_facts* facts = run->facts;
+static int consumer_of(const lint_facts* facts, int token) {
     for (int m = 0; m < MODULES; m++) {
-        for (int flag = PREV; flag <= NEXT; flag++) {
-            int t = facts->pushes[m][flag];
-            int consumer = -1;
-            for (int other = 0; other < MODULES && t >= 0; other++) {
-                if (facts->pops[other][0] == t || facts->pops[other][1] == t) {
-                    consumer = other;
-                }
-            }
-            if (consumer < 0) {
-                continue;
-            }
-            uint64_t outstanding = facts->tokens_in[t];
-            uint32_t passed = 0; /* instructions of the consumer whose pops are certain */
-            for (uint32_t k = 0; k < run->queue_len[m]; k++) {
-                uint32_t i = run->queue[m][k];
-                if (pushed_by(run, i, flag) < 0) {
-                    continue;
-                }
-                for (; passed < net->strict[i].at[consumer]; passed++) {
-                    uint32_t popper = run->queue[consumer][passed];
-                    outstanding -=
-                        popped_by(run, popper, PREV) == t || popped_by(run, popper, NEXT) == t;
-                }
-                if (++outstanding > facts->tokens_tolerated) {
-                    report(run, LINT_TOKEN_OVERFLOW, i, t, (int64_t)outstanding, 0, 0);
-                    break; /* the rest of this counter follows from the first loss */
-                }
-            }
+        if (facts->pops[m][PREV] == token || facts->pops[m][NEXT] == token) {
+            return m;
         }
     }
-    return true;
+    return -1;
+}
+
+/* The most tokens that one saturating counter, which module `m` pushes with `flag`, may have to
+ * hold: all pushes up to here less the pops of instructions that must have finished before. */
+static void check_overflow(lint_run* run, const network* net, int m, int flag) {
+    const lint_facts* facts = run->facts;
+    const int token = facts->pushes[m][flag];
+    const int consumer = token < 0 ? -1 : consumer_of(facts, token);
+    if (consumer < 0) {
+        return;
+    }
+    uint64_t outstanding = facts->tokens_in[token];
+    uint32_t passed = 0; /* instructions of the consumer whose pops are certain */
+    for (uint32_t k = 0; k < run->queue_len[m]; k++) {
+        uint32_t i = run->queue[m][k];
+        if (pushed_by(run, i, flag) < 0) {
+            continue;
+        }
+        for (; passed < net->strict[i].at[consumer]; passed++) {
+            uint32_t popper = run->queue[consumer][passed];
+            outstanding -=
+                popped_by(run, popper, PREV) == token || popped_by(run, popper, NEXT) == token;
+        }
+        if (++outstanding > facts->tokens_tolerated) {
+            report(run, LINT_TOKEN_OVERFLOW, i, token, (int64_t)outstanding, 0, 0);
+            return; /* the rest of this counter follows from the first loss */
+        }
+    }
 }
 
 static int module_of(const lint_insn* insn) {
@@ -284,7 +104,10 @@ static void judge(lint_run* run, network* net) {
             report_deadlock(run, &limited, true);
         }
     } else if (net->strict) {
-        check_overflow(run, net);
+        for (int m = 0; m < MODULES; m++) {
+            check_overflow(run, net, m, PREV);
+            check_overflow(run, net, m, NEXT);
+        }
     }
     if (!ends) {
         report_deadlock(run, net, false);
