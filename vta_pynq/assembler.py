@@ -21,7 +21,7 @@ __all__ = ["assemble"]
 _SYMBOL = re.compile(r"[A-Za-z_][A-Za-z0-9_.]*")
 _INDEX = re.compile(r"^\s*[0-9]+:\s")
 _LABEL = re.compile(r"([A-Za-z_][A-Za-z0-9_.]*):")
-_MARK = re.compile(r";; ([0-9]+) ?(.*)")
+_MARK = re.compile(r";; ([0-9]{1,9}) ?(.*)")
 _MOST_ERRORS = 20
 
 
@@ -138,10 +138,10 @@ class _Assembler:
 
     def _quoted(self, text: str) -> str:
         try:
-            value = json.loads(text)
-        except ValueError:
-            value = None
-        if not isinstance(value, str):
+            value, end = json.JSONDecoder().raw_decode(text.lstrip())
+        except (ValueError, RecursionError):
+            value, end = None, 0
+        if not isinstance(value, str) or text.lstrip()[end:].partition(";")[0].strip():
             raise AsmError(f".stream must be followed by a quoted name, not '{text.strip()}'")
         return value
 

@@ -19,7 +19,8 @@ from vta_pynq.errors import AsmError
 from vta_pynq.isa import INSN_DTYPE, Opcode, encode
 from vta_pynq.stream import InstructionStream, Segment, StreamLabel
 
-CASES = sorted((Path(__file__).parent.parent / "conformance").iterdir())
+ROOT = Path(__file__).parent.parent.parent
+CASES = sorted((ROOT / "tests" / "conformance").iterdir())
 DEFAULT = HwConfig()
 HEADER = f'.stream "made"\n.config {DEFAULT.name}\n'
 
@@ -142,6 +143,26 @@ def test_canonical_text_survives_assembly() -> None:
     uops = stream.segments[0].data.view("<u4").tolist()
     assert uops == [0, 1 | 1 << 11, 16 | 3 << 11 | 1023 << 22]
     assert int(stream.words[6, 0]) == Opcode.FINISH | 1 << 4 | 0x80
+
+
+def test_example_in_the_documentation_assembles() -> None:
+    text = (ROOT / "docs" / "isa.md").read_text(encoding="utf-8")
+    example = text[text.index("## Assembler text") :].split("```")[1]
+    stream = assemble(example.replace('"conv1"', '"conv; 1"'))
+    assert stream.name == "conv; 1"
+    assert stream.labels == (StreamLabel(0, 2, "conv1"),)
+    assert len(stream) == 2
+    assert disassemble(assemble(disassemble(stream))) == disassemble(stream)
+
+
+@pytest.mark.parametrize(
+    "text", ["GEMM iter_in=" + "9" * 5000, ";; " + "9" * 5000 + " x", "9" * 5000]
+)
+def test_absurd_numbers_are_mistakes_or_comments(text: str) -> None:
+    try:
+        assert len(assemble(HEADER + text)) == 0
+    except AsmError as error:
+        assert str(error).startswith("line 3: ")
 
 
 @settings(max_examples=60)

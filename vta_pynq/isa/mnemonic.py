@@ -39,7 +39,7 @@ __all__ = [
 RESERVED = "reserved"
 """The attribute that carries bits outside every field: a 128-bit number."""
 
-_NUMBER = re.compile(r"-?(0x[0-9a-fA-F]+|[0-9]+)")
+_NUMBER = re.compile(r"-?(0x[0-9a-fA-F]{1,32}|[0-9]{1,39})")
 _SUFFIX: dict[Opcode, tuple[str, type[MemType] | type[AluOp]]] = {
     Opcode.LOAD: ("memory_type", MemType),
     Opcode.STORE: ("memory_type", MemType),
