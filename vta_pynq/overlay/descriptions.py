@@ -33,6 +33,10 @@ __all__ = [
 T = TypeVar("T")
 
 
+def _plain(name: str) -> str:
+    return "".join(filter(str.isalnum, name)).lower()
+
+
 @dataclasses.dataclass(frozen=True)
 class Board:
     """A board as software sees it: addresses in bytes, clocks in MHz."""
@@ -54,6 +58,10 @@ class Board:
     ps_clock_mhz: float
     pll_mhz: float
     memory_port: str
+
+    def is_called(self, name: str) -> bool:
+        """Whether `name` means this board; case, dashes and spaces do not matter."""
+        return _plain(name) == _plain(self.name)
 
     def accepts(self, part: str) -> bool:
         """Whether a bitstream built for `part` runs on this board."""
@@ -220,12 +228,8 @@ def get_board(name: str) -> Board:
     ConfigError
         There is no description of it.
     """
-
-    def plain(text: str) -> str:
-        return "".join(filter(str.isalnum, text)).lower()
-
     for board in boards():
-        if plain(board.name) == plain(name):
+        if board.is_called(name):
             return board
     known = ", ".join(board.name for board in boards())
     raise ConfigError(f"board must be one of {known}, not {name!r}")

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 from vta_pynq.errors import ConfigError, DeviceError
-from vta_pynq.overlay.descriptions import Board, get_board
+from vta_pynq.overlay.descriptions import Board, boards
 
 __all__ = ["DEVICE_VARIABLE", "board_of", "choose_device", "is_simulated"]
 
@@ -14,6 +17,7 @@ DEVICE_VARIABLE = "VTA_DEVICE"
 """Environment variable that decides where no device is passed."""
 
 _WORDS = "board, sim"
+_BOARD_FILE = Path("/proc/device-tree/chosen/pynq_board")
 
 
 def is_simulated(device: Any) -> bool:
@@ -24,14 +28,34 @@ def is_simulated(device: Any) -> bool:
 
 
 def board_of(device: Any) -> Board:
-    """The description of the board that a device is, by the device's name.
+    """The description of the board that a device is.
+
+    PYNQ's own device may be called `edge` whatever the board (it asks XRT), so the name that the
+    image keeps for the board is looked at as well.
 
     Raises
     ------
     ConfigError
         There is none.
     """
-    return get_board(str(getattr(device, "name", type(device).__name__)))
+    names = [str(getattr(device, "name", "")), *_board_names()]
+    for name in names:
+        for board in boards():
+            if board.is_called(name):
+                return board
+    known = ", ".join(board.name for board in boards())
+    found = " or ".join(repr(name) for name in names if name)
+    raise ConfigError(
+        f"device: board must be one of {known}, not {found or 'unknown'}; set BOARD to its name"
+    )
+
+
+def _board_names() -> Iterator[str]:
+    """What the PYNQ image says about the board that this is."""
+    with contextlib.suppress(OSError, ValueError):
+        # The device tree ends strings with a zero byte.
+        yield _BOARD_FILE.read_text(encoding="ascii").rstrip("\0").strip()
+    yield os.environ.get("BOARD", "")
 
 
 def _board_device() -> Any:

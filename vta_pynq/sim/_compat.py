@@ -34,8 +34,9 @@ SYNC_WHOLE_BUFFER = _VERSION >= (3, 1)
 
 def real_device_exists(environment: Mapping[str, str]) -> bool:
     """Whether pynq would find a device of its own: a board's FPGA manager or a remote board."""
-    fpga_manager = Path("/sys/class/fpga_manager/fpga0/firmware")
-    return fpga_manager.exists() or bool(environment.get("PYNQ_REMOTE_DEVICES"))
+    from pynq.pl_server.embedded_device import EmbeddedDevice
+
+    return Path(EmbeddedDevice.BS_FPGA_MAN).exists() or bool(environment.get("PYNQ_REMOTE_DEVICES"))
 
 
 def make_default_device(device: Device) -> None:

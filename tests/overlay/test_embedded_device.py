@@ -1,0 +1,85 @@
+"""VtaOverlay through pynq's own device for boards, above a fake FPGA manager.
+
+`VTA_TEST_BITSTREAMS` may name a folder of published bitstreams (as `vta overlays fetch --into`
+makes one); they are then loaded as well.
+"""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pynq
+import pytest
+
+from vta_pynq.hwh import hwh_text
+from vta_pynq.overlay.bitfile import empty_bitfile, read_bit_header
+from vta_pynq.overlay.catalogue import file_sha256, read_catalogue
+from vta_pynq.overlay.descriptions import get_board, variants
+from vta_pynq.overlay.locate import SEARCH_VARIABLE
+
+BOARD = get_board("Pynq-Z2")
+FOLDER_VARIABLE = "VTA_TEST_BITSTREAMS"
+VERSION = tuple(int(word) for word in pynq.__version__.split(".")[:2])
+
+pytestmark = pytest.mark.skipif(
+    VERSION < (3, 1), reason="pynq 3.0 talks to XRT through another binding than the fake one"
+)
+
+
+def load(tmp_path, overlays, name, *bitfiles):
+    """What the scenario saw."""
+    work = tmp_path / "board"
+    work.mkdir()
+    root = Path(__file__).parents[2]
+    result = subprocess.run(
+        [sys.executable, "tests/overlay/fake_board/board.py", str(work), name, *map(str, bitfiles)],
+        env={
+            **os.environ, SEARCH_VARIABLE: str(overlays), "PYTHONPATH": str(root),
+            "TMPDIR": str(tmp_path),
+        },
+        cwd=root, capture_output=True, text=True, timeout=200,
+    )  # fmt: skip
+    assert result.returncode == 0, result.stderr
+    return json.loads(result.stdout.splitlines()[-1])
+
+
+def test_every_variant_loads_and_runs_through_the_device_for_boards(tmp_path):
+    overlays = tmp_path / "overlays"
+    for variant in variants():
+        path = overlays / f"{variant.name}.bit"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(empty_bitfile(variant.stem, "7z020clg484"))
+        path.with_suffix(".hwh").write_text(hwh_text(variant, BOARD))
+    seen = load(tmp_path, overlays, *(variant.name for variant in variants()))
+    assert seen["devices"] == ["EmbeddedDevice"], "the simulator keeps away from a board"
+    assert len(seen["runs"]) == len(variants())
+    for number, (variant, found) in enumerate(zip(variants(), seen["runs"], strict=True)):
+        header = read_bit_header(overlays / f"{variant.name}.bit")
+        assert found == {
+            "device": "EmbeddedDevice",
+            "identity": variant.name,
+            "config": variant.config.name,
+            "compute": BOARD.pl_window + variant.address_map.offsets["compute"],
+            "binary_bytes": header.data_bytes,
+            "flags": "0",
+            "fclk0_mhz": variant.clock_mhz,
+            "downloads": 2 * (number + 1),
+            "lock": True,
+        }
+
+
+@pytest.mark.skipif(
+    not os.environ.get(FOLDER_VARIABLE), reason=f"{FOLDER_VARIABLE} names no folder of bitstreams"
+)
+def test_published_bitstreams_load_through_the_device_for_boards(tmp_path):
+    folder = Path(os.environ[FOLDER_VARIABLE])
+    entries = [e for e in read_catalogue().entries if (folder / e.path).is_file()]
+    assert entries, f"{folder} must hold at least one published bitstream"
+    for entry in entries:
+        assert file_sha256(folder / entry.path) == entry.sha256
+    seen = load(tmp_path, folder, *(folder / entry.path for entry in entries))
+    assert [run["config"] for run in seen["runs"]] == [e.variant.config.name for e in entries]
+    for entry, run in zip(entries, seen["runs"], strict=True):
+        assert run["binary_bytes"] == read_bit_header(folder / entry.path).data_bytes
