@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 
+from tests.program.sample import encoded, fields, sample
 from vta_pynq.cli import main
 
 CASES = Path(__file__).parents[1] / "conformance"
@@ -69,3 +72,33 @@ def test_lint_command_folder_without_case_exits_2(
 ) -> None:
     assert main(["lint", str(tmp_path)]) == 2
     assert "meta.json must be readable JSON" in capsys.readouterr().err
+
+
+def test_lint_command_program_is_checked_for_its_own_profile(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "net.vta"
+    sample(profile="chisel-64bit").save(path)
+    assert main(["lint", str(path)]) == 1
+    out = capsys.readouterr().out.splitlines()
+    assert out[0].startswith("error    sram-unwritten   insn 2 STORE (")
+    assert out[-1].startswith(f"{path}: 4 instructions on chisel-64bit: 2 errors, ")
+    assert main(["lint", str(path), "--profile", "functional"]) == 1
+    assert "4 instructions on functional: 1 error, " in capsys.readouterr().out
+
+
+def test_lint_command_program_of_two_steps_names_the_step(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    quantize, conv = fields()["steps"]
+    more = dataclasses.replace(conv, name="more", begin=4, end=5)
+    tensors = list(fields()["tensors"])
+    tensors[1] = dataclasses.replace(tensors[1], lifetime=(0, 2))
+    tensors[2] = dataclasses.replace(tensors[2], lifetime=(1, 2))
+    words = np.concatenate([encoded(), encoded()[-1:]])  # one more FINISH
+    path = tmp_path / "net.vta"
+    sample(steps=(quantize, conv, more), tensors=tensors, words=words).save(path)
+    assert main(["lint", str(path), "--json"]) == 1
+    findings = json.loads(capsys.readouterr().out)["findings"]
+    assert {f["rule"] for f in findings} == {"sram-unwritten", "finish-store", "finish-load"}
+    assert all(f["message"].startswith("step conv: insn ") for f in findings)

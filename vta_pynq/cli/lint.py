@@ -22,17 +22,19 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("program", metavar="PROGRAM|CASE", help="program file or case folder")
     parser.add_argument(
         "--profile",
-        default=DEFAULT_PROFILE,
         metavar="P",
-        help="hardware profile to check for (default: %(default)s)",
+        help="hardware profile to check for (default: the one that the program was compiled for; "
+        f"for a case {DEFAULT_PROFILE})",
     )
     parser.add_argument("--json", action="store_true", help="print the findings as JSON")
 
 
-def _streams(path: str) -> list[InstructionStream]:
+def _streams(path: str) -> tuple[list[InstructionStream], str]:
+    """The streams in a file or case, and the profile that they are for."""
     if is_case(path) or Path(path).is_dir():
-        return [load_case(path).stream]
-    return Program.load(path).streams()
+        return [load_case(path).stream], DEFAULT_PROFILE
+    program = Program.load(path)
+    return program.streams(), program.profile
 
 
 def _findings(streams: list[InstructionStream], profile: str) -> list[Finding]:
@@ -46,9 +48,11 @@ def _findings(streams: list[InstructionStream], profile: str) -> list[Finding]:
 
 def run(args: argparse.Namespace) -> int:
     """Print the findings; 0 without any or with infos only, 1 with errors or warnings."""
-    get_profile(args.profile)  # before anything is read
-    streams = _streams(args.program)
-    findings = _findings(streams, args.profile)
+    if args.profile is not None:
+        get_profile(args.profile)  # before anything is read
+    streams, made_for = _streams(args.program)
+    profile = made_for if args.profile is None else args.profile
+    findings = _findings(streams, profile)
     if args.json:
         names = ("rule", "severity", "instruction", "message")
         print(json.dumps({"findings": [{n: getattr(f, n) for n in names} for f in findings]}))
@@ -58,5 +62,5 @@ def run(args: argparse.Namespace) -> int:
         counts = {s: sum(f.severity == s for f in findings) for s in ("error", "warning", "info")}
         total = sum(len(stream) for stream in streams)
         said = ", ".join(f"{n} {s}{'' if n == 1 else 's'}" for s, n in counts.items())
-        print(f"{args.program}: {total} instructions on {args.profile}: {said}")
+        print(f"{args.program}: {total} instructions on {profile}: {said}")
     return int(any(f.severity != "info" for f in findings))
