@@ -21,9 +21,10 @@ __all__ = ["coverage_of", "facts_of", "segments_of"]
 _CODE_KINDS = ("INSN", "UOP")
 _MAX_TOKENS = 1 << 30
 
-_fields = dict(ffi.typeof("lint_insn").fields)
+# The C core reads decoded records in place.
+_C_OFFSETS = {name: field.offset for name, field in ffi.typeof("lint_insn").fields}
+assert {name: place[1] for name, place in (INSN_DTYPE.fields or {}).items()} == _C_OFFSETS
 assert ffi.sizeof("lint_insn") == INSN_DTYPE.itemsize
-assert all(INSN_DTYPE.fields[name][1] == field.offset for name, field in _fields.items())  # type: ignore[index]
 
 
 def _token_tables(facts: Any) -> None:
