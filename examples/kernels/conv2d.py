@@ -10,7 +10,7 @@ from examples.kernels.matmul import finish_tile
 from vta_pynq import HwConfig
 from vta_pynq.errors import KernelError
 from vta_pynq.isa.table import MemType
-from vta_pynq.kernel import Kernel, KernelBuilder, MicroOps
+from vta_pynq.kernel import DramView, Kernel, KernelBuilder, MicroOps
 from vta_pynq.timing.profiles import DEFAULT_PROFILE
 
 __all__ = ["ConvShape", "build_conv2d"]
@@ -95,7 +95,7 @@ def build_conv2d(
     return b.build()
 
 
-def _band(b: KernelBuilder, s: ConvShape, image: object, top: int, rows: int) -> None:
+def _band(b: KernelBuilder, s: ConvShape, image: DramView, top: int, rows: int) -> None:
     """Load the input rows under `rows` output rows, zeros where they leave the image."""
     first = top * s.stride - s.pad
     end = first + (rows - 1) * s.stride + s.kernel
@@ -103,7 +103,7 @@ def _band(b: KernelBuilder, s: ConvShape, image: object, top: int, rows: int) ->
     b.load(
         MemType.INP,
         0,
-        image[begin * s.width],  # type: ignore[index]
+        image[begin * s.width],
         last - begin,
         s.width,
         y_pad=(begin - first, end - last),

@@ -9,7 +9,7 @@ import numpy as np
 from vta_pynq import HwConfig
 from vta_pynq.errors import KernelError
 from vta_pynq.isa.table import AluOp, MemType
-from vta_pynq.kernel import Kernel, KernelBuilder, MicroOps
+from vta_pynq.kernel import Debug, Kernel, KernelBuilder, MicroOps
 from vta_pynq.timing.profiles import DEFAULT_PROFILE
 
 __all__ = ["Blocking", "build_matmul", "finish_tile", "gemm_tile"]
@@ -56,7 +56,7 @@ class Blocking:
                 m = -(-m // 2)
             else:
                 n = -(-n // 2)
-        return cls(*sizes, m, k, n)
+        return cls(sizes[0], sizes[1], sizes[2], m, k, n)
 
 
 def gemm_tile(b: KernelBuilder, m: int, k: int, n: int, inp: int, wgt: int) -> None:
@@ -81,7 +81,7 @@ def build_matmul(
     cols: int,
     shift: int = 8,
     profile: str = DEFAULT_PROFILE,
-    debug: object = None,
+    debug: Debug | None = None,
 ) -> Kernel:
     """A kernel with buffers `a` (rows x inner), `w` (cols x inner) and `c` (rows x cols).
 
@@ -89,7 +89,7 @@ def build_matmul(
     goes through the same part of the buffers, so loads wait for the multiplication before.
     """
     t = Blocking.of(config, rows, inner, cols)
-    b = KernelBuilder(config, profile, auto_sync=True, name="matmul", debug=debug)  # type: ignore[arg-type]
+    b = KernelBuilder(config, profile, auto_sync=True, name="matmul", debug=debug)
     a = b.dram("a", MemType.INP, t.rows * t.inner)
     w = b.dram("w", MemType.WGT, t.cols * t.inner)
     c = b.dram("c", MemType.OUT, t.rows * t.cols)

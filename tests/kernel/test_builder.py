@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+import re
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -215,6 +217,14 @@ def test_append_refuses_finish_and_inserted_tokens() -> None:
         KernelBuilder(CONFIG).append(records)
     with pytest.raises(KernelError, match="not use auto_sync"):
         KernelBuilder(CONFIG, auto_sync=True).append(records[:1])
+
+
+def test_guide_example_runs_and_agrees() -> None:
+    guide = (Path(__file__).parents[2] / "docs" / "kernel-builder.md").read_text()
+    names: dict[str, Kernel] = {}
+    exec(re.search(r"```python\n(.*?)```", guide, re.DOTALL)[1], names)  # type: ignore[index]
+    assert_clean(names["kernel"])
+    assert (run_on_engine(names["kernel"])["y"] == 16 >> 2).all()
 
 
 def small_kernel() -> Kernel:

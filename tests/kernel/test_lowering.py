@@ -161,6 +161,20 @@ def test_register_form_with_any_reuse_keeps_the_order(op: AluOp, seed: int) -> N
         np.testing.assert_array_equal(got, expected.astype(np.int8), f"seed {seed} {profile}")
 
 
+def test_touched_agrees_with_every_index() -> None:
+    rng = np.random.default_rng(8)
+    for _ in range(100):
+        nest = random_nest(rng)
+        for name in ("dst", "src", "wgt"):
+            assert nest.touched(name).tolist() == np.unique(getattr(nest.flat(), name)).tolist()
+
+
+def test_very_long_loops_over_the_same_elements_are_one_instruction() -> None:
+    b = KernelBuilder(CONFIG, auto_sync=True)
+    b.push_alu(AluOp.ADD, b.uops(np.arange(4)), (16_383, 0, 0, 0), (16_383, 0, 0, 0), imm=1)
+    assert (decode(b.build().words, CONFIG)["opcode"] == Opcode.ALU).sum() == 1
+
+
 def test_loop_longer_than_its_field_is_split() -> None:
     loops = [(20_000, 0, 0, 0)]
     got = alu_kernel(AluOp.ADD, 1, (np.arange(4),), np.zeros((4, 16)), loops)

@@ -112,3 +112,22 @@ def test_synchronize_without_sram_loads_micro_ops_again() -> None:
     b.push_gemm(b.uops(0), reset=True)
     assert b.uop_loads == 2
     assert len(b.build().submissions) == 3
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_cache_sram_always_holds_what_is_used(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    depth = int(rng.choice([7, 16, 32, 64]))
+    cache, sram = UopCache(depth), np.zeros(depth, np.uint32)
+    contents = [rng.integers(0, 1 << 32, rng.integers(1, depth + 1), np.uint32) for _ in range(12)]
+    contents += [rng.integers(0, 1 << 32, rng.integers(1, 4), np.uint32) for _ in range(12)]
+    for _ in range(400):
+        words = contents[int(rng.integers(0, len(contents)))]
+        kernel = cache.intern(words)
+        if cache.use(kernel):
+            dram = cache.dram()[kernel.dram_base :]
+            sram[kernel.sram_base : kernel.sram_base + kernel.count] = dram[: kernel.count]
+            assert (kernel.dram_base - kernel.sram_base) % 2 == 0
+        assert kernel.sram_base + kernel.count <= depth
+        used = sram[kernel.sram_base : kernel.sram_base + kernel.count]
+        np.testing.assert_array_equal(used, words, f"seed {seed}")

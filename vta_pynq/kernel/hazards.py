@@ -17,7 +17,7 @@ from vta_pynq.timing.profiles import HwProfile
 
 __all__ = ["Nest", "Reuse", "cut", "find_hazard", "interleaved", "occurrences", "reuse_of"]
 
-_LOOK_LIMIT = 1 << 22
+_LOOK_LIMIT = 1 << 20
 
 Indices = npt.NDArray[np.int64]
 
@@ -54,6 +54,16 @@ class Nest:
             for k, uops in ((1, self.dst), (2, self.src), (3, self.wgt))
         )
         return Nest(dst, src, wgt)
+
+    def touched(self, name: str) -> Indices:
+        """Every index of operand `name` (dst, src or wgt), sorted, each once."""
+        indices: Indices = np.unique(getattr(self, name))
+        column = 1 + ("dst", "src", "wgt").index(name)
+        for loop in (self.inner, self.outer):
+            if loop[column]:  # a loop that repeats the same index adds nothing
+                steps = np.arange(loop[0])[:, None] * loop[column]
+                indices = np.unique(indices + steps)
+        return indices
 
     @property
     def total(self) -> int:

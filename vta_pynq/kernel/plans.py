@@ -159,14 +159,13 @@ class Planner:
             values |= {"opcode": Opcode.ALU, "alu_opcode": what.op}
             values |= {"use_imm": int(what.imm is not None), "imm": what.imm or 0}
             words = _pack(self._config, ALU_FORMAT, values)
-        flat = nest.flat()
         reads = what.op is None and not what.reset
         return PlanStep(
             kernel,
             *words,
-            elements_of(flat.dst),
-            elements_of(flat.src) if reads else None,
-            elements_of(flat.wgt) if reads else None,
+            elements_of(nest.touched("dst")),
+            elements_of(nest.touched("src")) if reads else None,
+            elements_of(nest.touched("wgt")) if reads else None,
         )
 
 

@@ -74,6 +74,7 @@ class UopCache:
         else:
             begin = self._least_recent(kernel.count)
             self._evict(begin, kernel.count)
+            self._top = max(self._top, min(begin + size, self.depth))
         kernel.sram_base = begin
         self._resident.append(kernel)
         self.loads += 1
