@@ -50,6 +50,10 @@ class Accelerator:
     ----------
     lock
         Re-entrant; whoever submits and waits in separate steps holds it over both.
+    prepared_s
+        When the blocks were last set up after a download, in seconds of `time.monotonic`.
+    submissions
+        Streams submitted since then.
     """
 
     def __init__(
@@ -70,6 +74,8 @@ class Accelerator:
         self._reset_logic = reset_logic
         self._explain_stall = explain_stall
         self._check_usable = check_usable
+        self.prepared_s = 0.0
+        self.submissions = 0
         self._running = False
         self._fresh = False
         self._begun = False
@@ -88,6 +94,8 @@ class Accelerator:
         with self.lock:
             for block in (self.load, self.compute, self.store):
                 block.prepare()
+            self.prepared_s = time.monotonic()
+            self.submissions = 0
             self._running = False
 
     def submit(
@@ -122,6 +130,7 @@ class Accelerator:
             self._fresh = self._begun = False
             self._stream, self._count = stream, count
             self._started_s = time.monotonic()
+            self.submissions += 1
             self.fetch.submit(insn_phys, count)
             self._running = True
 

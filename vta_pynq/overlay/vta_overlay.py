@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import os
 import weakref
+from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy.typing as npt
 import pynq
@@ -27,6 +28,11 @@ from vta_pynq.overlay.identity import Identity, read_identity
 from vta_pynq.overlay.locate import locate
 from vta_pynq.overlay.lock import LogicLock, default_lock_file
 from vta_pynq.overlay.stall import explain_stall
+
+if TYPE_CHECKING:
+    from vta_pynq.kernel import Kernel
+    from vta_pynq.program import Program
+    from vta_pynq.runtime.model import Model
 
 __all__ = ["VtaOverlay"]
 
@@ -159,6 +165,73 @@ class VtaOverlay(pynq.Overlay):  # type: ignore[misc]  # pynq has no types
             There is no contiguous memory of that size.
         """
         return buffers.allocate(self.device, shape, dtype, cacheable=cacheable)
+
+    def load(
+        self,
+        source: str | os.PathLike[str] | bytes | Program,
+        *,
+        depth: int = 2,
+        verify: bool = True,
+    ) -> Model:
+        """Make a program resident: check it, place it in contiguous memory, link it.
+
+        Parameters
+        ----------
+        source
+            A program file (path or bytes), or a `Program`.
+        depth
+            The most runs that may overlap; each has its own activations, allocated when first
+            needed.
+        verify
+            Refuse instructions in which the linter finds errors on this hardware.
+
+        Raises
+        ------
+        ProgramError
+            The program is damaged, has an operator that is unknown, or would not run.
+        IdentityError
+            It is for another configuration; the message names both.
+        DeviceError
+            There is not enough contiguous memory.
+        """
+        from vta_pynq.runtime.loader import load
+
+        return load(self, source, depth=depth, verify=verify)
+
+    def run_kernel(
+        self,
+        kernel: Kernel,
+        arrays: Mapping[str, npt.NDArray[Any]],
+        timeout_s: float = 10.0,
+    ) -> dict[str, npt.NDArray[Any]]:
+        """Run a kernel of `KernelBuilder` once; the buffers that it stores to, by name.
+
+        Parameters
+        ----------
+        arrays
+            Content of the kernel's buffers by name, any dtype and shape with the right number of
+            bytes. Buffers with initial data, and those that are only stored to, may be left out.
+            A buffer of `allocate` is used in place, without a copy.
+        timeout_s
+            Deadline for each submission, in seconds.
+
+        Returns
+        -------
+        results
+            Of shape (elements, batch, block) in the width of the buffer's memory type.
+
+        Raises
+        ------
+        IdentityError
+            The kernel was built for another configuration.
+        ShapeError
+            An array has a wrong size, an unknown name, or is missing.
+        DeviceTimeout
+            A submission did not end in time; the logic has been reset.
+        """
+        from vta_pynq.runtime.kernels import run_kernel
+
+        return run_kernel(self, kernel, arrays, timeout_s)
 
     def close(self) -> None:
         """Give up the logic's lock; the overlay must not be used afterwards."""
