@@ -12,6 +12,8 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
 from pynq.pl_server.device import Device
 
 from vta_pynq.config import HwConfig
@@ -117,6 +119,7 @@ class SimDevice(Device):  # type: ignore[misc]  # pynq has no types
         self._ps_bus = Bus(self._lock)
         self._ps_bus.attach(SystemLevelControl.BASE, SystemLevelControl.RANGE_BYTES, self._slcr)
         self._bus = Bus(self._lock)
+        self._memories: list[tuple[int, bytearray]] = []
 
     @property
     def bus_accesses(self) -> int:
@@ -132,7 +135,15 @@ class SimDevice(Device):  # type: ignore[misc]  # pynq has no types
 
     # ---- registers and memory ------------------------------------------------------------
 
-    def mmap(self, base_addr: int, length: int) -> RegisterArray:
+    def attach(self, base: int, size: int, slave: Slave) -> None:
+        """Let another slave answer, beside every design that is loaded."""
+        self._ps_bus.attach(base, size, slave)
+
+    def attach_memory(self, base: int, memory: bytearray) -> None:
+        """Let plain memory answer: mapping it gives the memory itself."""
+        self._memories.append((base, memory))
+
+    def mmap(self, base_addr: int, length: int) -> npt.NDArray[np.uint32]:
         """Map registers, as `/dev/mem` does on a board.
 
         Raises
@@ -140,7 +151,25 @@ class SimDevice(Device):  # type: ignore[misc]  # pynq has no types
         RuntimeError
             No slave answers there.
         """
+        for base, memory in self._memories:
+            if base <= base_addr and base_addr + length <= base + len(memory):
+                count = length // REGISTER_BYTES
+                return np.frombuffer(memory, np.uint32, count, base_addr - base)
         return RegisterArray(_Window(self, base_addr, length), 0, length // REGISTER_BYTES)
+
+    def read_registers(self, address: int, length: int) -> bytes:
+        """Read registers one after the other, for pynq's other way of accessing them."""
+        words = []
+        for place in range(address, address + length, REGISTER_BYTES):
+            slave, offset = self.find_slave(place, REGISTER_BYTES)
+            words.append(slave.read(offset).to_bytes(REGISTER_BYTES, "little"))
+        return b"".join(words)
+
+    def write_registers(self, address: int, data: bytes) -> None:
+        """Write registers one after the other, for pynq's other way of accessing them."""
+        for place in range(0, len(data), REGISTER_BYTES):
+            slave, offset = self.find_slave(address + place, REGISTER_BYTES)
+            slave.write(offset, int.from_bytes(data[place : place + REGISTER_BYTES], "little"))
 
     @property
     def default_memory(self) -> SimMemory:
