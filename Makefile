@@ -33,6 +33,7 @@ gen: env         ## write the generated files anew
 
 fuzz: env        ## the C code under address and undefined-behaviour sanitizers
 	$(PY) scripts/fuzz.py $(ARGS)
+	$(PY) -m tests.fuzz
 
 bench: env       ## measure, and print one table
 	$(PY) -m bench $(ARGS)

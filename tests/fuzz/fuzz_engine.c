@@ -57,8 +57,12 @@ static uint64_t take_number(FILE* file) {
 }
 
 static example take_example(FILE* file) {
-    example found = {
-        take_number(file), take_number(file), take_number(file), take_number(file), {{0, 0, NULL}}};
+    example found;
+    memset(&found, 0, sizeof found);
+    found.setup_number = take_number(file);
+    found.insn_phys = take_number(file);
+    found.insn_count = take_number(file);
+    found.range_count = take_number(file);
     if (found.range_count > MAX_SEGMENTS) die("corpus must have fewer ranges");
     for (uint64_t i = 0; i < found.range_count; i++) {
         found.ranges[i].phys = take_number(file);
@@ -71,8 +75,8 @@ static example take_example(FILE* file) {
 /* ---- mutation ------------------------------------------------------------------------------ */
 
 static uint64_t interesting(uint64_t mask) {
-    const uint64_t values[] = {0,       1, mask, mask - 1, mask / 2, mask / 2 + 1, random_bits(),
-                               below(8)};
+    uint64_t any = random_bits(), small = below(8); /* initialisers run in no fixed order */
+    const uint64_t values[] = {0, 1, mask, mask - 1, mask / 2, mask / 2 + 1, any, small};
     return values[below(sizeof values / sizeof *values)] & mask;
 }
 
@@ -107,7 +111,8 @@ static void mutate_insn(const setup* with, uint8_t* insn) {
 }
 
 static void mutate_order(uint8_t* insns, uint64_t count) {
-    uint8_t *a = insns + VTA_INSN_BYTES * below(count), *b = insns + VTA_INSN_BYTES * below(count);
+    uint8_t* a = insns + VTA_INSN_BYTES * below(count);
+    uint8_t* b = insns + VTA_INSN_BYTES * below(count);
     uint8_t held[VTA_INSN_BYTES];
     memcpy(held, a, sizeof held);
     memmove(a, b, sizeof held);
@@ -139,7 +144,8 @@ static void mutate(const setup* with, example* stream) {
         } else if (choice < 10) {
             mutate_order(first, count);
         } else if (choice == 10) {
-            any->data[below(any->size)] = (uint8_t)random_bits();
+            uint8_t* byte = any->data + below(any->size);
+            *byte = (uint8_t)random_bits();
         } else if (any != insns && any->size > 1) {
             any->size -= below(any->size < 64 ? any->size : 64); /* a shorter buffer */
         }
@@ -182,6 +188,13 @@ static int same(const outcome* a, const outcome* b, uint64_t ranges) {
     return 1;
 }
 
+static uint64_t digest = 0xcbf29ce484222325u; /* FNV-1a of all outcomes; the same on any machine */
+
+static void digest_bytes(const void* data, uint64_t size) {
+    const uint8_t* bytes = data;
+    for (uint64_t i = 0; i < size; i++) digest = (digest ^ bytes[i]) * 0x100000001b3u;
+}
+
 static int run_all(sim_engine* const* engines, int paths, const example* stream) {
     outcome results[MAX_PATHS];
     uint32_t tokens[VTA_TOKEN_COUNT] = {0};
@@ -190,10 +203,19 @@ static int run_all(sim_engine* const* engines, int paths, const example* stream)
     }
     sim_job job = {stream->insn_phys, stream->insn_count, {0}, BUDGET, 0, 0, NULL};
     if (below(4) == 0) job.order_seed = random_bits() | 1;
-    if (below(16) == 0) job.base[below(SIM_MEM_TYPES)] = below(1u << 31);
+    if (below(16) == 0) {
+        uint64_t* base = &job.base[below(SIM_MEM_TYPES)];
+        *base = below(1u << 31);
+    }
     for (int p = 0; p < paths; p++) run_one(engines[p], stream, &job, tokens, &results[p]);
     for (int p = 1; p < paths; p++) {
         if (!same(&results[0], &results[p], stream->range_count)) die("paths must agree");
+    }
+    digest_bytes(&results[0].fault.kind, sizeof results[0].fault.kind);
+    digest_bytes(&results[0].fault.insn, sizeof results[0].fault.insn);
+    digest_bytes(results[0].tokens, sizeof results[0].tokens);
+    for (uint64_t i = 0; i < stream->range_count; i++) {
+        digest_bytes(results[0].ranges[i].data, results[0].ranges[i].size);
     }
     for (int p = 0; p < paths; p++) {
         for (uint64_t i = 0; i < stream->range_count; i++) free(results[p].ranges[i].data);
@@ -250,7 +272,7 @@ int main(int argc, char** argv) {
         for (uint64_t r = 0; r < examples[i].range_count; r++) free(examples[i].ranges[r].data);
     }
     free(engines), free(examples), free(setups);
-    printf("%" PRIu64 " streams on %d paths:", streams, paths);
+    printf("%" PRIu64 " streams on %d paths, digest %016" PRIx64 ":", streams, paths, digest);
     for (int kind = 0; kind <= SIM_STRICT_FINISH; kind++) printf(" %" PRIu64, kinds[kind]);
     printf("\n");
     return 0;

@@ -3,11 +3,11 @@
 
 static const sim_path* const PATHS[] = {
     &sim_path_portable,
-#if defined(__x86_64__)
+#if SIM_HAVE_X86
     &sim_path_avx2,
     &sim_path_avx512vnni,
 #endif
-#if defined(__ARM_NEON)
+#if SIM_HAVE_NEON
     &sim_path_neon,
 #endif
 };

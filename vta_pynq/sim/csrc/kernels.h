@@ -57,6 +57,18 @@ typedef struct {
     alu_dense_kernel alu_dense;
 } sim_path;
 
+/* Which paths this build has. NEON on 32-bit ARM needs a target that clang's header refuses. */
+#if defined(__x86_64__)
+#define SIM_HAVE_X86 1
+#else
+#define SIM_HAVE_X86 0
+#endif
+#if defined(__ARM_NEON) || (defined(__arm__) && defined(__GNUC__) && !defined(__clang__))
+#define SIM_HAVE_NEON 1
+#else
+#define SIM_HAVE_NEON 0
+#endif
+
 extern const sim_path sim_path_portable;
 extern const sim_path sim_path_avx2;
 extern const sim_path sim_path_avx512vnni;

@@ -1,10 +1,11 @@
 /* x86-64 with AVX2: products of 16-bit pairs (vpmaddwd), which cannot saturate for 8-bit values. */
-#if defined(__x86_64__)
+#include "kernels.h"
+
+#if SIM_HAVE_X86
 #include <immintrin.h>
 #include <string.h>
 
 #include "generated/isa.h"
-#include "kernels.h"
 
 #define SIM_TARGET __attribute__((target("avx2")))
 #define SIM_PATH(name) avx2_##name
@@ -209,6 +210,4 @@ static int avx2_available(void) {
 const sim_path sim_path_avx2 = {
     "avx2", avx2_available, &tiles, &avx2_rows, avx2_alu, avx2_alu_dense,
 };
-#else
-typedef int avx2_is_for_x86; /* a translation unit must declare something */
 #endif

@@ -3,12 +3,13 @@
  * vpdpbusd multiplies unsigned by signed bytes and adds without saturation. Weights are laid out
  * with 128 added, which makes them unsigned; the 128 x sum(inputs) that this adds to every lane
  * is taken off again with a number that is kept for each row of inputs. */
-#if defined(__x86_64__)
+#include "kernels.h"
+
+#if SIM_HAVE_X86
 #include <immintrin.h>
 #include <string.h>
 
 #include "generated/isa.h"
-#include "kernels.h"
 
 #define SIM_TARGET __attribute__((target("avx512f,avx512bw,avx512vl,avx512dq,avx512vnni")))
 #define SIM_PATH(name) avx512vnni_##name
@@ -244,6 +245,4 @@ const sim_path sim_path_avx512vnni = {
     "avx512vnni",     avx512vnni_available, &tiles,
     &avx512vnni_rows, avx512vnni_alu,       avx512vnni_alu_dense,
 };
-#else
-typedef int avx512vnni_is_for_x86; /* a translation unit must declare something */
 #endif
