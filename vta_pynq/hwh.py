@@ -211,10 +211,8 @@ class _Writer:
             root,
             "SYSTEMINFO",
             ARCH="zynq",
-            DEVICE="7z020",
+            DEVICE=self.board.bitstream_parts[0],
             NAME=self.variant.stem,
-            PACKAGE="clg484",
-            SPEEDGRADE="-1",
         )
         ET.SubElement(root, "EXTERNALPORTS")
         ET.SubElement(root, "EXTERNALINTERFACES")

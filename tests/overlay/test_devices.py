@@ -8,7 +8,7 @@ import pytest
 
 from tests.sim_device.rig import CONFIG_NAME
 from vta_pynq.errors import ConfigError, DeviceError
-from vta_pynq.overlay import VtaOverlay
+from vta_pynq.overlay import VtaOverlay, devices
 from vta_pynq.overlay.devices import DEVICE_VARIABLE, board_of, choose_device, is_simulated
 from vta_pynq.sim.device import SimDevice, activate
 
@@ -83,6 +83,28 @@ def test_choose_device_unknown_word():
 
 def test_board_of_reads_the_devices_name(board):
     assert board_of(board).name == "Pynq-Z1"
+
+
+def test_board_of_a_device_that_does_not_know_its_board_asks_the_image(
+    board, monkeypatch, tmp_path
+):
+    board.name = "edge"  # what XRT answers
+    monkeypatch.setattr(devices, "_BOARD_FILE", tmp_path / "pynq_board")
+    monkeypatch.setenv("BOARD", "Pynq-Z1")
+    assert board_of(board).name == "Pynq-Z1"
+    (tmp_path / "pynq_board").write_bytes(b"Pynq-Z2\0")
+    assert board_of(board).name == "Pynq-Z2"
+
+
+def test_board_of_an_unknown_board_says_what_to_do(board, monkeypatch, tmp_path):
+    board.name = "edge"
+    monkeypatch.setattr(devices, "_BOARD_FILE", tmp_path / "pynq_board")
+    monkeypatch.setenv("BOARD", "Arty")
+    with pytest.raises(ConfigError) as caught:
+        board_of(board)
+    assert str(caught.value) == (
+        "device: board must be one of Pynq-Z1, Pynq-Z2, not 'edge' or 'Arty'; set BOARD to its name"
+    )
 
 
 def test_overlay_without_arguments_finds_the_simulator_in_a_fresh_process():
