@@ -20,6 +20,8 @@ class SimBuffer(PynqBuffer):  # type: ignore[misc]  # pynq has no types
     PYNQ's own `freebuffer` unmaps the memory, which here belongs to the device.
     """
 
+    freed: bool
+
     def freebuffer(self) -> None:
         """Give the memory back; nothing may use the buffer or its views afterwards."""
         if getattr(self, "memory", None) is not None and not self.freed:

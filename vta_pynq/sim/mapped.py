@@ -35,7 +35,7 @@ def _plain(value: Any) -> Any:
     return value
 
 
-class RegisterArray(np.ndarray):
+class RegisterArray(np.ndarray):  # type: ignore[type-arg]  # not subscriptable in numpy 1.21
     """An array over `slave` from byte `offset` upwards; `words` 32-bit registers.
 
     Indexing with an integer, assigning to an index or slice, iterating, printing, copying and
@@ -81,7 +81,7 @@ class RegisterArray(np.ndarray):
         )
         start = offset % REGISTER_BYTES if self.itemsize < REGISTER_BYTES else 0
         value = np.frombuffer(raw[start : start + self.itemsize], self.dtype)[0]
-        np.ndarray.__setitem__(self, index, value)
+        np.ndarray.__setitem__(self, index, value)  # type: ignore[no-untyped-call]
 
     def _store(self, index: int) -> None:
         """Write one element from the array's memory to the slave."""
@@ -122,7 +122,7 @@ class RegisterArray(np.ndarray):
             if type(value) is np.uint32:  # what pynq's MMIO passes
                 self._slave.write(self._byte_offset(self._checked(key)), int(value))
                 return
-        np.ndarray.__setitem__(self, key, value)
+        np.ndarray.__setitem__(self, key, value)  # type: ignore[no-untyped-call]
         if self._slave is not None:
             for index in np.atleast_1d(np.arange(len(self))[key]).tolist():
                 self._store(index)
