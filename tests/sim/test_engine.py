@@ -22,7 +22,7 @@ CASES = pathlib.Path(__file__).parents[1] / "conformance"
 NAMES = sorted(path.parent.name for path in CASES.glob("*/meta.json"))
 PATHS = available_paths()
 READS_CLEAN_SRAM = {"isa_load_acc8"}  # it stores elements that it never writes
-FAST_ROUNDS, SLOW_ROUNDS = 40, 300
+FAST_ROUNDS, SLOW_ROUNDS = 20, 300
 
 
 def run_case(engine: Engine, case: Case, **options: object) -> Dram:

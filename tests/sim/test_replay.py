@@ -1,0 +1,103 @@
+"""`vta replay`: outcomes, exit codes and JSON."""
+
+from __future__ import annotations
+
+import json
+import pathlib
+import shutil
+
+import pytest
+
+from vta_pynq.cli import main
+from vta_pynq.conformance import load_case
+
+CASES = pathlib.Path(__file__).parents[1] / "conformance"
+CASE = CASES / "isa_gemm_loops"
+
+
+@pytest.fixture
+def broken(tmp_path: pathlib.Path) -> pathlib.Path:
+    """A case whose expected output differs from the truth in byte 5."""
+    folder = tmp_path / CASE.name
+    shutil.copytree(CASE, folder)
+    expected = bytearray((folder / "expected_out.bin").read_bytes())
+    expected[5] ^= 0xFF
+    (folder / "expected_out.bin").write_bytes(expected)
+    return folder
+
+
+def test_replay_all_cases_pass(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["replay", str(CASES)]) == 0
+    count = len(list(CASES.glob("*/meta.json")))
+    assert capsys.readouterr().out.splitlines()[-1] == f"{count} of {count} cases pass"
+
+
+def test_replay_json_has_time_and_cycles(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["replay", str(CASE), "--json", "--cycles", "hls-128bit", "--repeat", "3"]) == 0
+    (entry,) = json.loads(capsys.readouterr().out)["cases"]
+    assert set(entry) == {"name", "ok", "seconds", "cycles", "instructions"}
+    assert entry["name"] == CASE.name and entry["ok"] is True
+    assert entry["seconds"] > 0 and entry["cycles"] > 0 and entry["instructions"] == 9
+
+
+def test_replay_cycles_before_a_case_takes_the_default_profile(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert main(["replay", "--json", "--cycles", str(CASE)]) == 0
+    (entry,) = json.loads(capsys.readouterr().out)["cases"]
+    assert entry["cycles"] > 0
+
+
+def test_replay_mismatch_exits_1_and_says_where(
+    broken: pathlib.Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["replay", str(broken)]) == 1
+    out = capsys.readouterr().out
+    (output,) = load_case(broken).outputs
+    assert out.startswith("FAIL  isa_gemm_loops: 9 insns, ")
+    assert (
+        f"1 of {output.expected.size} bytes at {output.phys:#x} differ, the first at "
+        f"{output.phys + 5:#x}: {output.expected[5]:#04x} expected, "
+        f"{output.expected[5] ^ 0xFF:#04x} found"
+    ) in out
+
+
+def test_replay_divergent_semantics_fails_under_hls(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["replay", str(CASES / "isa_store_acc_direct")]) == 0
+    assert main(["replay", str(CASES / "isa_store_acc_direct"), "--semantics", "hls"]) == 1
+
+
+def test_replay_faulty_stream_is_a_failure(
+    broken: pathlib.Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (broken / "instructions.bin").write_bytes(bytes(9 * 16))
+    assert main(["replay", str(broken), "--json"]) == 1
+    (entry,) = json.loads(capsys.readouterr().out)["cases"]
+    assert entry["seconds"] is None
+    assert entry["problem"] == (
+        "stream: last instruction must be FINISH, and there is none; append it"
+    )
+
+
+@pytest.mark.parametrize("what", ["file", "missing", "profile", "nothing"])
+def test_replay_wrong_use_exits_2(
+    what: str, tmp_path: pathlib.Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    program = tmp_path / "net.vta"
+    program.write_bytes(b"PK")
+    arguments = {
+        "file": [str(program)],
+        "missing": [str(tmp_path / "absent")],
+        "profile": [str(CASE), "--cycles", "warp-9"],
+        "nothing": [],
+    }[what]
+    wanted = {
+        "file": f"{program}: case must be a folder with meta.json, not a file; run program files "
+        "with 'vta run'",
+        "missing": f"{tmp_path / 'absent'}: case must be a folder with meta.json, and there is "
+        "none",
+        "profile": "profile must be one of",
+        "nothing": "replay: at least one CASE must be given",
+    }[what]
+    assert main(["replay", *arguments]) == 2
+    assert wanted in " ".join(capsys.readouterr().err.split())
