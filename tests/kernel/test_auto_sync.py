@@ -194,7 +194,7 @@ class RandomProgram:
 
 
 @pytest.mark.parametrize("config", CONFIGS.values(), ids=CONFIGS)
-@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("seed", range(2))
 def test_auto_sync_random_program_agrees_in_every_order(config: HwConfig, seed: int) -> None:
     program = RandomProgram(config, seed, auto_sync=True)
     kernel, expected = program.finish(60)
@@ -206,7 +206,7 @@ def test_auto_sync_random_program_agrees_in_every_order(config: HwConfig, seed: 
 
 @pytest.mark.parametrize("config", CONFIGS.values(), ids=CONFIGS)
 def test_auto_sync_random_program_agrees_on_engine_in_random_order(config: HwConfig) -> None:
-    for seed in range(1000, 1012):
+    for seed in range(1000, 1008):
         kernel, expected = RandomProgram(config, seed, auto_sync=True).finish(50)
         for order_seed in range(4):
             got = run_on_engine(kernel, order_seed=order_seed)["y"].view(np.int8)

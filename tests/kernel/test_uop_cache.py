@@ -131,3 +131,10 @@ def test_cache_sram_always_holds_what_is_used(seed: int) -> None:
         assert kernel.sram_base + kernel.count <= depth
         used = sram[kernel.sram_base : kernel.sram_base + kernel.count]
         np.testing.assert_array_equal(used, words, f"seed {seed}")
+
+
+def test_cache_evicts_a_kernel_that_reaches_past_the_first_fill() -> None:
+    cache = UopCache(32)
+    small, whole, other = (cache.intern(np.arange(n, dtype=np.uint32)) for n in (22, 32, 4))
+    assert [cache.use(kernel) for kernel in (small, whole, other)] == [True, True, True]
+    assert cache.use(whole), "the last one overwrote a part of it"

@@ -141,6 +141,11 @@ class Writer:
         buffers: npt.NDArray[np.integer[Any]] | None,
     ) -> None:
         """Append encoded instructions that carry their tokens; all go into one submission."""
+        if len(words) > self.limit - 2 * _RESERVE:
+            raise KernelError(
+                f"append: instructions must be at most {self.limit - 2 * _RESERVE} at once "
+                f"(insn_limit {self.limit}), not {len(words)}; append them in parts"
+            )
         self.begin(Module.LOAD, len(words))
         base = len(self)
         modules = _modules(records)
