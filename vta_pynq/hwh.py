@@ -12,11 +12,18 @@ import argparse
 import hashlib
 import sys
 import xml.etree.ElementTree as ET
-from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from vta_pynq.errors import ConfigError
-from vta_pynq.isa.registers import AXI_INTC, BitField, IpBlock, Register
+from vta_pynq.hwh_elements import (
+    add_buses,
+    add_memory_range,
+    add_module,
+    add_parameters,
+    add_port,
+    add_registers,
+)
+from vta_pynq.isa.registers import AXI_INTC, IpBlock
 from vta_pynq.overlay.descriptions import (
     Board,
     Variant,
@@ -43,7 +50,6 @@ IDENTITY_PARAMETERS = {
 _PS = "processing_system7_0"
 _INTC = "axi_intc_0"
 _CONCAT = "xlconcat_0"
-_AXI = "xilinx.com:interface:aximm:1.0"
 _FCLKS = 4
 _DIVISOR_LIMIT = 63
 _ADDRESS_SPACE_NAME = "M_AXI_GP0"
@@ -60,117 +66,6 @@ def _divisors(clock_mhz: float, pll_mhz: float, where: str) -> tuple[int, int]:
     raise ConfigError(
         f"{where}: clock_mhz must be the PLL's {pll_mhz:g} MHz over two divisors of at most "
         f"{_DIVISOR_LIMIT}, not {clock_mhz:g}"
-    )
-
-
-def _parameters(parent: ET.Element, values: Mapping[str, object]) -> None:
-    element = ET.SubElement(parent, "PARAMETERS")
-    for name, value in values.items():
-        ET.SubElement(element, "PARAMETER", NAME=name, VALUE=str(value))
-
-
-def _properties(parent: ET.Element, **values: object) -> None:
-    for name, value in values.items():
-        ET.SubElement(parent, "PROPERTY", NAME=name, VALUE=str(value))
-
-
-def _field(parent: ET.Element, field: BitField) -> None:
-    element = ET.SubElement(parent, "FIELD", NAME=field.name)
-    _properties(
-        element,
-        DESCRIPTION=field.doc,
-        ADDRESS_OFFSET=field.bit,
-        ACCESS=field.access.value,
-        BIT_OFFSET=field.bit,
-        BIT_WIDTH=field.width,
-    )
-
-
-def _registers(parent: ET.Element, block: IpBlock, range_bytes: int) -> None:
-    address_blocks = ET.SubElement(parent, "ADDRESSBLOCKS")
-    space = ET.SubElement(
-        address_blocks,
-        "ADDRESSBLOCK",
-        ACCESS="read-write",
-        INTERFACE=block.slave,
-        NAME="Reg",
-        RANGE=str(range_bytes),
-        USAGE="register",
-    )
-    registers = ET.SubElement(space, "REGISTERS")
-    for register in block.registers:
-        _register(registers, register)
-
-
-def _register(parent: ET.Element, register: Register) -> None:
-    element = ET.SubElement(parent, "REGISTER", NAME=register.name)
-    _properties(
-        element,
-        DESCRIPTION=register.doc,
-        ADDRESS_OFFSET=f"0x{register.offset:X}",
-        SIZE=register.bits,
-        ACCESS=register.access.value,
-        IS_ENABLED="true",
-        RESET_VALUE="0x0",
-    )
-    if register.fields:
-        fields = ET.SubElement(element, "FIELDS")
-        for field in register.fields:
-            _field(fields, field)
-
-
-def _port(
-    ports: ET.Element, name: str, direction: str, signal: str, to: tuple[str, str], width: int = 0
-) -> None:
-    """One interrupt port; `width` is given for vectors only."""
-    vector = {"LEFT": str(width - 1), "RIGHT": "0"} if width else {}
-    port = ET.SubElement(
-        ports,
-        "PORT",
-        {"DIR": direction, **vector, "NAME": name, "SIGIS": "INTERRUPT", "SIGNAME": signal},
-    )
-    connections = ET.SubElement(port, "CONNECTIONS")
-    ET.SubElement(connections, "CONNECTION", INSTANCE=to[0], PORT=to[1])
-
-
-def _module(
-    modules: ET.Element, instance: str, vlnv: str, fullname: str = "", **extra: str
-) -> ET.Element:
-    return ET.SubElement(
-        modules,
-        "MODULE",
-        {
-            "FULLNAME": fullname or f"/{instance}",
-            "HWVERSION": vlnv.split(":")[3],
-            "INSTANCE": instance,
-            "IPTYPE": "PERIPHERAL",
-            "IS_ENABLE": "1",
-            "MODTYPE": vlnv.split(":")[2],
-            "VLNV": vlnv,
-            **extra,
-        },
-    )
-
-
-def _buses(module: ET.Element, slaves: Iterable[str], masters: Iterable[str]) -> None:
-    element = ET.SubElement(module, "BUSINTERFACES")
-    for kind, names in (("SLAVE", slaves), ("MASTER", masters)):
-        for name in dict.fromkeys(names):
-            ET.SubElement(element, "BUSINTERFACE", NAME=name, TYPE=kind, VLNV=_AXI)
-
-
-def _memory_range(memory_map: ET.Element, low: int, high: int, **names: str) -> None:
-    ET.SubElement(
-        memory_map,
-        "MEMRANGE",
-        {
-            "BASENAME": "C_BASEADDR",
-            "BASEVALUE": f"0x{low:08X}",
-            "HIGHNAME": "C_HIGHADDR",
-            "HIGHVALUE": f"0x{high:08X}",
-            "IS_DATA": "TRUE",
-            **names,
-        },
     )
 
 
@@ -225,19 +120,19 @@ class _Writer:
         return root
 
     def _processing_system(self, modules: ET.Element) -> None:
-        module = _module(modules, _PS, "xilinx.com:ip:processing_system7:5.5", IS_PL="FALSE")
-        _parameters(module, _clock_parameters(self.variant, self.board))
+        module = add_module(modules, _PS, "xilinx.com:ip:processing_system7:5.5", IS_PL="FALSE")
+        add_parameters(module, _clock_parameters(self.variant, self.board))
         ports = ET.SubElement(module, "PORTS")
         if self.interrupt:
-            _port(ports, "IRQ_F2P", "I", f"{_INTC}_irq", (_INTC, "irq"), 1)
-        _buses(module, [self.board.memory_port], [_ADDRESS_SPACE_NAME])
+            add_port(ports, "IRQ_F2P", "I", f"{_INTC}_irq", (_INTC, "irq"), 1)
+        add_buses(module, [self.board.memory_port], [_ADDRESS_SPACE_NAME])
         memory_map = ET.SubElement(module, "MEMORYMAP")
         size = self.variant.address_map.range_bytes
         slaves = [(f"{block.name}_0", base, block.slave) for block, base in self.placed]
         if self.interrupt:
             slaves.append((_INTC, self._intc_base(), AXI_INTC.slave))
         for instance, base, slave in slaves:
-            _memory_range(
+            add_memory_range(
                 memory_map,
                 base,
                 base + size - 1,
@@ -261,18 +156,18 @@ class _Writer:
 
     def _block(self, modules: ET.Element, block: IpBlock, position: int) -> None:
         instance = f"{block.name}_0"
-        module = _module(modules, instance, block.vlnv, f"/{HIERARCHY}/{instance}")
-        _registers(module, block, self.variant.address_map.range_bytes)
-        _parameters(module, self._identity() if block.name == "compute" else {})
+        module = add_module(modules, instance, block.vlnv, f"/{HIERARCHY}/{instance}")
+        add_registers(module, block, self.variant.address_map.range_bytes)
+        add_parameters(module, self._identity() if block.name == "compute" else {})
         ports = ET.SubElement(module, "PORTS")
         if self.interrupt:
             signal = f"{instance}_{block.interrupt}"
-            _port(ports, block.interrupt, "O", signal, (_CONCAT, f"In{position}"))
+            add_port(ports, block.interrupt, "O", signal, (_CONCAT, f"In{position}"))
         masters = dict.fromkeys(master.name for master in block.masters)
-        _buses(module, [block.slave], masters)
+        add_buses(module, [block.slave], masters)
         memory_map = ET.SubElement(module, "MEMORYMAP")
         for master in masters:
-            _memory_range(
+            add_memory_range(
                 memory_map,
                 self.board.dram_base,
                 self.board.dram_base + self.board.dram_bytes - 1,
@@ -290,22 +185,22 @@ class _Writer:
         PYNQ 3 and later does not see an interrupt that is wired straight to IRQ_F2P.
         """
         count = len(self.placed)
-        concat = _module(modules, _CONCAT, "xilinx.com:ip:xlconcat:2.1")
-        _parameters(concat, {"NUM_PORTS": count})
+        concat = add_module(modules, _CONCAT, "xilinx.com:ip:xlconcat:2.1")
+        add_parameters(concat, {"NUM_PORTS": count})
         ports = ET.SubElement(concat, "PORTS")
         for position, (block, _) in enumerate(self.placed):
             instance = f"{block.name}_0"
             signal = f"{instance}_{block.interrupt}"
-            _port(ports, f"In{position}", "I", signal, (instance, block.interrupt))
-        _port(ports, "dout", "O", f"{_CONCAT}_dout", (_INTC, "intr"), count)
-        _buses(concat, (), ())
-        intc = _module(modules, _INTC, AXI_INTC.vlnv)
-        _registers(intc, AXI_INTC, self.variant.address_map.range_bytes)
-        _parameters(intc, {})
+            add_port(ports, f"In{position}", "I", signal, (instance, block.interrupt))
+        add_port(ports, "dout", "O", f"{_CONCAT}_dout", (_INTC, "intr"), count)
+        add_buses(concat, (), ())
+        intc = add_module(modules, _INTC, AXI_INTC.vlnv)
+        add_registers(intc, AXI_INTC, self.variant.address_map.range_bytes)
+        add_parameters(intc, {})
         ports = ET.SubElement(intc, "PORTS")
-        _port(ports, "intr", "I", f"{_CONCAT}_dout", (_CONCAT, "dout"), count)
-        _port(ports, "irq", "O", f"{_INTC}_irq", (_PS, "IRQ_F2P"))
-        _buses(intc, [AXI_INTC.slave], ())
+        add_port(ports, "intr", "I", f"{_CONCAT}_dout", (_CONCAT, "dout"), count)
+        add_port(ports, "irq", "O", f"{_INTC}_irq", (_PS, "IRQ_F2P"))
+        add_buses(intc, [AXI_INTC.slave], ())
 
 
 def hwh_text(variant: Variant, board: Board, *, interrupt: bool = False) -> str:

@@ -8,12 +8,21 @@ Register Map").
 
 from __future__ import annotations
 
-import dataclasses
-import enum
 from collections.abc import Mapping
 from types import MappingProxyType
 
 from vta_pynq.errors import ConfigError
+from vta_pynq.isa.register_types import (
+    REGISTER_BYTES,
+    Access,
+    AddressMap,
+    BitField,
+    Design,
+    IpBlock,
+    Master,
+    Register,
+    SideEffect,
+)
 from vta_pynq.isa.table import Module
 
 __all__ = [
@@ -33,161 +42,6 @@ __all__ = [
     "SideEffect",
     "get_design",
 ]
-
-REGISTER_BYTES = 4
-"""Bytes of one register."""
-
-_REGISTER_BITS = 8 * REGISTER_BYTES
-
-
-class Access(str, enum.Enum):
-    """What the bus may do with a register or field; the word that `.hwh` files use."""
-
-    READ_WRITE = "read-write"
-    READ_ONLY = "read-only"
-    WRITE_ONLY = "write-only"
-
-
-class SideEffect(enum.Enum):
-    """What else an access does to a field."""
-
-    NONE = enum.auto()
-    CLEAR_ON_READ = enum.auto()
-    CLEAR_ON_HANDSHAKE = enum.auto()
-    """Set by a write of 1; the hardware clears it when it has taken the start."""
-    TOGGLE_ON_WRITE = enum.auto()
-    """A write of 1 inverts the bit, so writing back what was read clears it."""
-
-
-@dataclasses.dataclass(frozen=True)
-class BitField:
-    """`width` bits of a register from bit `bit` upwards."""
-
-    name: str
-    bit: int
-    doc: str
-    width: int = 1
-    access: Access = Access.READ_WRITE
-    side_effect: SideEffect = SideEffect.NONE
-
-    @property
-    def mask(self) -> int:
-        """The field's bits, in their place."""
-        return ((1 << self.width) - 1) << self.bit
-
-
-@dataclasses.dataclass(frozen=True)
-class Register:
-    """One 32-bit register at byte `offset` of its block; `unit` is the unit of its value."""
-
-    name: str
-    offset: int
-    doc: str
-    access: Access = Access.READ_WRITE
-    fields: tuple[BitField, ...] = ()
-    unit: str = ""
-
-    @property
-    def bits(self) -> int:
-        """Bits of the register: 32 for all."""
-        return _REGISTER_BITS
-
-    def field(self, name: str) -> BitField:
-        """The field of that name.
-
-        Raises
-        ------
-        KeyError
-            There is none.
-        """
-        for field in self.fields:
-            if field.name == name:
-                return field
-        raise KeyError(f"{self.name}.{name}")
-
-
-@dataclasses.dataclass(frozen=True)
-class Master:
-    """An AXI master port of a block, and the register that is added to its addresses."""
-
-    name: str
-    base_register: str
-    doc: str
-
-
-@dataclasses.dataclass(frozen=True)
-class IpBlock:
-    """One IP: its name, the VLNV that drivers bind to, its registers and its AXI ports.
-
-    `interrupt` is the name of its interrupt output, which a block design may leave unconnected.
-    """
-
-    name: str
-    """The module's name in lower case, as address maps use it."""
-    vlnv: str
-    slave: str
-    registers: tuple[Register, ...]
-    masters: tuple[Master, ...] = ()
-    interrupt: str = "interrupt"
-
-    def register(self, name: str) -> Register:
-        """The register of that name.
-
-        Raises
-        ------
-        KeyError
-            There is none.
-        """
-        for register in self.registers:
-            if register.name == name:
-                return register
-        raise KeyError(f"{self.name}.{name}")
-
-
-@dataclasses.dataclass(frozen=True)
-class AddressMap:
-    """Where the blocks of a design lie, as byte offsets into the PS's window to the logic.
-
-    The window's own address belongs to the board (`overlays/boards/*.json`). Each block takes
-    `range_bytes`.
-    """
-
-    name: str
-    doc: str
-    offsets: Mapping[str, int]
-    range_bytes: int
-
-
-@dataclasses.dataclass(frozen=True)
-class Design:
-    """A hardware design as software sees it: its blocks and the address maps it was built with."""
-
-    name: str
-    doc: str
-    blocks: tuple[IpBlock, ...]
-    address_maps: Mapping[str, AddressMap]
-
-    def block(self, module: Module) -> IpBlock:
-        """The block of a module.
-
-        Raises
-        ------
-        KeyError
-            The design has no such block.
-        """
-        for block in self.blocks:
-            if block.name == module.name.lower():
-                return block
-        raise KeyError(f"{self.name}.{module.name}")
-
-    def block_of_vlnv(self, vlnv: str) -> IpBlock | None:
-        """The block that a VLNV names, whatever its version; None where there is none."""
-        wanted = vlnv.rpartition(":")[0]
-        for block in self.blocks:
-            if block.vlnv.rpartition(":")[0] == wanted:
-                return block
-        return None
-
 
 _RO = Access.READ_ONLY
 _COR = SideEffect.CLEAR_ON_READ
@@ -267,7 +121,7 @@ DONE_INTERRUPT = "CHAN0_INT_EN"
 def _value(
     name: str, offset: int, doc: str, unit: str, access: Access = Access.READ_WRITE
 ) -> Register:
-    field = BitField(name, 0, doc, _REGISTER_BITS, access)
+    field = BitField(name, 0, doc, 8 * REGISTER_BYTES, access)
     return Register(name, offset, doc, access, (field,), unit)
 
 

@@ -29,36 +29,11 @@ from vta_pynq.sim.engines import EngineFactory, FastEngine
 from vta_pynq.sim.interrupts import UioLine, wire_interrupts
 from vta_pynq.sim.mapped import RegisterArray, Slave
 from vta_pynq.sim.slaves import AxiInterruptController, Bus, RegisterFile, SystemLevelControl
+from vta_pynq.sim.window import Window
 
 __all__ = ["DEFAULT_BOARD", "SimDevice", "activate"]
 
 DEFAULT_BOARD = "Pynq-Z2"
-
-
-class _Window:
-    """A mapping of bus addresses. Like one of `/dev/mem`, it outlives a download and then
-    reaches whatever the new design has there."""
-
-    def __init__(self, device: SimDevice, base: int, length: int) -> None:
-        self._device = device
-        self._base = base
-        self._length = length
-        self._generation = -1
-        self._resolve()
-
-    def _resolve(self) -> None:
-        """Find the slave once per download."""
-        if self._generation != self._device.downloads:
-            self._slave, self._place = self._device.find_slave(self._base, self._length)
-            self._generation = self._device.downloads
-
-    def read(self, offset: int) -> int:
-        self._resolve()
-        return self._slave.read(self._place + offset)
-
-    def write(self, offset: int, value: int) -> None:
-        self._resolve()
-        self._slave.write(self._place + offset, value)
 
 
 class SimDevice(Device):  # type: ignore[misc]  # pynq has no types
@@ -155,7 +130,7 @@ class SimDevice(Device):  # type: ignore[misc]  # pynq has no types
             if base <= base_addr and base_addr + length <= base + len(memory):
                 count = length // REGISTER_BYTES
                 return np.frombuffer(memory, np.uint32, count, base_addr - base)
-        return RegisterArray(_Window(self, base_addr, length), 0, length // REGISTER_BYTES)
+        return RegisterArray(Window(self, base_addr, length), 0, length // REGISTER_BYTES)
 
     def read_registers(self, address: int, length: int) -> bytes:
         """Read registers one after the other, for pynq's other way of accessing them."""
