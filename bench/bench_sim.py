@@ -3,8 +3,16 @@
 from __future__ import annotations
 
 import argparse
+import ctypes
 import json
+import os
+import pathlib
+import platform
+import shlex
 import statistics
+import subprocess
+import tempfile
+import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -24,6 +32,8 @@ REGION_BYTES = 1 << 26
 BASES = {"INSN": REGION_BYTES, "UOP": 2 * REGION_BYTES, "INP": 3 * REGION_BYTES,
          "WGT": 4 * REGION_BYTES, "OUT": 5 * REGION_BYTES}  # fmt: skip
 TINY_INSTRUCTIONS = 200_000
+PEAK_SOURCE = pathlib.Path(__file__).parent / "peak_macs.c"
+PEAK_ROUNDS = 10_000_000
 
 
 def _dram(words: npt.NDArray[np.uint64], parts: dict[str, npt.NDArray[np.uint8]]) -> Dram:
@@ -36,6 +46,29 @@ def _seconds(words: npt.NDArray[np.uint64], dram: Dram, path: str, repeat: int) 
     engine = Engine(CONFIG, path=path)
     runs = [engine.run(dram, BASES["INSN"], len(words)).seconds for _ in range(repeat + 1)]
     return statistics.median(runs[1:])
+
+
+def peaks(repeat: int) -> dict[str, float]:
+    """Most GMAC/s of one core with a path's instructions; empty where that is not known."""
+    if platform.machine() not in ("x86_64", "AMD64"):
+        return {}
+    with tempfile.TemporaryDirectory() as folder:
+        library = pathlib.Path(folder) / "peak.so"
+        compiler = shlex.split(os.environ.get("CC") or "cc")
+        command = [*compiler, "-O3", "-shared", "-fPIC", str(PEAK_SOURCE), "-o", str(library)]
+        subprocess.run(command, check=True, timeout=120)
+        functions = ctypes.CDLL(str(library))
+        found = {}
+        for path in set(available_paths()) & {"avx2", "avx512vnni"}:
+            function = getattr(functions, f"peak_{path}")
+            function.argtypes, function.restype = [ctypes.c_uint64], ctypes.c_uint64
+            rates = []
+            for _ in range(repeat):
+                begin = time.thread_time()
+                macs = function(PEAK_ROUNDS)
+                rates.append(macs / (time.thread_time() - begin) / 1e9)
+            found[path] = max(rates)
+    return found
 
 
 def layer_row(layer: ConvLayer, dialect: Dialect, path: str, repeat: int) -> dict[str, Any]:
@@ -127,18 +160,24 @@ def main() -> None:
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args()
     paths = tuple(options.path or available_paths()[::-1])
-    found = list(rows(paths, options.repeat))
+    found, limits = list(rows(paths, options.repeat)), peaks(options.repeat)
+    for row in found:
+        if "gmac_per_s" in row and row["path"] in limits:
+            row["of_peak"] = row["gmac_per_s"] / limits[row["path"]]
     if options.json:
-        print(json.dumps({"simulator": found}))
+        print(json.dumps({"simulator": found, "peak_gmac_per_s": limits}))
         return
-    print(f"{'path':<12}{'what':<20}{'insns':>8}{'ms':>9}{'GMAC/s':>9}{'ns/insn':>9}")
+    print(f"{'path':<12}{'what':<20}{'insns':>8}{'ms':>9}{'GMAC/s':>9}{'of peak':>9}{'ns/insn':>9}")
     for row in found:
         gmac = f"{row['gmac_per_s']:.1f}" if "gmac_per_s" in row else ""
+        share = f"{row['of_peak']:.0%}" if "of_peak" in row else ""
         nanoseconds = f"{row['ns_per_instruction']:.1f}" if "ns_per_instruction" in row else ""
         print(
             f"{row['path']:<12}{row['what']:<20}{row['instructions']:>8}"
-            f"{row['seconds'] * 1e3:>9.3f}{gmac:>9}{nanoseconds:>9}"
+            f"{row['seconds'] * 1e3:>9.3f}{gmac:>9}{share:>9}{nanoseconds:>9}"
         )
+    for path, limit in sorted(limits.items()):
+        print(f"peak of one core with the instructions of {path}: {limit:.1f} GMAC/s")
 
 
 if __name__ == "__main__":
