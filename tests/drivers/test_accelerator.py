@@ -192,7 +192,7 @@ def test_wait_late_look_after_the_deadline_decides(overlay, monkeypatch):
         assert time.monotonic() < end
     time.sleep(0.01)
     overlay.accelerator.wait(0.01)
-    assert len(looks) == 2
+    assert len(looks) >= 2
 
 
 def test_wait_passes_a_device_failure_on_and_resets(overlay):
