@@ -22,6 +22,7 @@ test: env        ## the tests that run anywhere, without the slow ones
 	$(PYTEST) -m "not slow and not board" $(ARGS)
 
 test-all: env    ## every test that needs no board, then the fuzzers
+	$(PY) scripts/fetch_pynq_sdist.py
 	$(PYTEST) -m "not board" $(ARGS)
 	$(PY) scripts/fuzz.py
 

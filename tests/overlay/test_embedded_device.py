@@ -20,6 +20,7 @@ from vta_pynq.overlay.descriptions import get_board, variants
 from vta_pynq.overlay.locate import SEARCH_VARIABLE
 
 BOARD = get_board("Pynq-Z2")
+BOARD_SCRIPT = str(Path(__file__).parent / "fake_board" / "board.py")
 FOLDER_VARIABLE = "VTA_TEST_BITSTREAMS"
 VERSION = tuple(int(word) for word in pynq.__version__.split(".")[:2])
 
@@ -34,12 +35,12 @@ def load(tmp_path, overlays, name, *bitfiles):
     work.mkdir()
     root = Path(__file__).parents[2]
     result = subprocess.run(
-        [sys.executable, "tests/overlay/fake_board/board.py", str(work), name, *map(str, bitfiles)],
+        [sys.executable, BOARD_SCRIPT, str(work), name, *map(str, bitfiles)],
         env={
             **os.environ, SEARCH_VARIABLE: str(overlays), "PYTHONPATH": str(root),
             "TMPDIR": str(tmp_path),
         },
-        cwd=root, capture_output=True, text=True, timeout=200,
+        cwd=work, capture_output=True, text=True, timeout=200,
     )  # fmt: skip
     assert result.returncode == 0, result.stderr
     return json.loads(result.stdout.splitlines()[-1])
