@@ -68,32 +68,43 @@ static void multiply_narrow(sim_engine* engine, const loop_insn* insn, const uop
     }
 }
 
-/* Sum over k of inp[k] * wgt[k], modulo 2^32, for one row of each. */
-static uint32_t dot_row(const sim_engine* engine, uint64_t inp, uint64_t wgt) {
-    uint32_t block = engine->set.block, sum = 0;
-    for (uint32_t k = 0; k < block; k++) {
-        int32_t a = engine->gemm ? engine->view.inp[inp + k] : engine->inp32[inp + k];
-        int32_t b = engine->gemm ? engine->view.wgt[wgt + k] : engine->wgt32[wgt + k];
-        sum += (uint32_t)a * (uint32_t)b;
-    }
+/* Sum over k of inp[k] * wgt[k], modulo 2^32, for rows of values wider than 8 bits. */
+static uint32_t dot_wide(const int32_t* inp, const int32_t* wgt, uint32_t block) {
+    uint32_t sum = 0;
+    for (uint32_t k = 0; k < block; k++) sum += (uint32_t)inp[k] * (uint32_t)wgt[k];
     return sum;
+}
+
+static void multiply_wide(sim_engine* engine, uint32_t dst, uint32_t src, uint32_t wgt) {
+    uint32_t batch = engine->set.batch, block = engine->set.block;
+    int32_t* acc = engine->acc + (uint64_t)dst * engine->lanes;
+    const int32_t* inp = engine->inp32 + (uint64_t)src * engine->lanes;
+    for (uint32_t b = 0; b < batch; b++, inp += block, acc += block) {
+        const int32_t* row = engine->wgt32 + (uint64_t)wgt * engine->wgt_values;
+        for (uint32_t c = 0; c < block; c++, row += block) {
+            acc[c] = (int32_t)((uint32_t)acc[c] + dot_wide(inp, row, block));
+        }
+    }
 }
 
 /* One micro-op by the definition. `reset` is the HLS design's: the sum goes to OUT only. */
 static void multiply_one(sim_engine* engine, uint32_t dst, uint32_t src, uint32_t wgt, int reset) {
-    uint32_t batch = engine->set.batch, block = engine->set.block, width = engine->set.acc_width;
-    for (uint32_t b = 0; b < batch; b++) {
-        uint64_t row = (uint64_t)src * engine->lanes + b * block;
-        for (uint32_t c = 0; c < block; c++) {
-            uint64_t at = (uint64_t)dst * engine->lanes + b * block + c;
-            uint64_t tile = (uint64_t)wgt * engine->wgt_values + c * block;
-            uint32_t sum = (uint32_t)engine->acc[at] + dot_row(engine, row, tile);
-            int32_t* to = reset ? engine->out : engine->acc;
-            to[at] = sign_extend(sum, width);
-            if (reset) engine->acc[at] = 0;
-        }
+    static const uint16_t ZERO[1] = {0};
+    uint32_t lanes = engine->lanes, width = engine->set.acc_width;
+    int32_t *acc = engine->acc + (uint64_t)dst * lanes, *out = engine->out + (uint64_t)dst * lanes;
+    if (engine->gemm) {
+        engine->gemm->any(&engine->view, dst, ZERO, src, ZERO, wgt, ZERO, 1);
+    } else {
+        multiply_wide(engine, dst, src, wgt);
     }
-    if (reset) engine->out_follows[dst] = 0;
+    if (width < 32) {
+        for (uint32_t l = 0; l < lanes; l++) acc[l] = sign_extend((uint32_t)acc[l], width);
+    }
+    if (reset) {
+        memcpy(out, acc, lanes * sizeof *out);
+        memset(acc, 0, lanes * sizeof *acc);
+        engine->out_follows[dst] = 0;
+    }
 }
 
 typedef void (*uop_visitor)(sim_engine* engine, uint32_t dst, uint32_t src, uint32_t wgt,
@@ -175,7 +186,6 @@ int execute_gemm(sim_run_state* run, const loop_insn* insn) {
     if (insn->reset) {
         run->counters->gemm_reset_uops += uops;
         if (engine->set.hls) {
-            /* What OUT keeps of an earlier operation is replaced by the sum, so read it first. */
             visit(engine, insn, multiply_one);
         } else {
             reset_accumulators(engine, insn, kernel);
