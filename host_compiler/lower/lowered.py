@@ -1,0 +1,230 @@
+"""A layer under a schedule: where everything lies in the SRAMs and in which order it is used."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+import numpy.typing as npt
+
+from host_compiler.lower.nests import ItemShape, Pairs, relative_taps
+from host_compiler.lower.prepared import Prepared
+from host_compiler.lower.slots import assign_slots
+from host_compiler.lower.terms import TermWork
+from host_compiler.lower.tiling import tiles
+from host_compiler.lower.work import Item, WeightKey, Work, work_of_tile
+from host_compiler.schedule.parameters import Schedule
+from vta_pynq.errors import CompileError
+
+__all__ = ["Lowered", "Places", "Unfit"]
+
+
+class Unfit(CompileError):
+    """A schedule that does not fit the SRAMs; another one may."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Places:
+    """First elements of what lies in the SRAMs, and sizes of the slots."""
+
+    inp_base: int
+    inp_slot: int
+    wgt_base: int
+    wgt_slot: int
+    acc_base: int
+    acc_slot: int
+    area: tuple[int, int]
+    """Accumulators of one block in each area of a slot."""
+    vectors_stay: bool
+    """Whether all constant vectors fit the accumulator at once."""
+    vector_blocks: int
+    """Blocks of each constant vector that are in the accumulator at a time."""
+
+
+class Lowered:
+    """The decisions that follow from a schedule.
+
+    Attributes
+    ----------
+    chunk
+        Input blocks of an item of each term.
+    places
+        The SRAMs' layout.
+    work
+        Items and finishing steps in order.
+    inp_slots, inp_loads, wgt_slots, wgt_loads
+        For each entry of `work`: slot and whether it is loaded first; -1 and False where it
+        needs none.
+
+    Raises
+    ------
+    Unfit
+        The schedule does not fit the SRAMs.
+    """
+
+    def __init__(self, prepared: Prepared, schedule: Schedule) -> None:
+        self.prepared, self.schedule = prepared, schedule
+        self.tiles = list(tiles(prepared.spaces, schedule, prepared.images, prepared.out_blocks))
+        self._places_of = {(t.rows, t.cols): t for t in self.tiles}
+        self.chunk = self._chunks()
+        self.places = self._place()
+        self.groups = -(-schedule.blocks // schedule.group)
+        self.work: list[Work] = []
+        for tile in self.tiles:
+            self.work += work_of_tile(
+                tile, prepared.terms, self.chunk, len(prepared.stages), prepared.stage_space,
+                schedule.group,
+            )  # fmt: skip
+        items = [w if isinstance(w, Item) else None for w in self.work]
+        inp = [None if w is None else w.piece for w in items]
+        wgt = [None if w is None else w.weights for w in items]
+        self.inp_slots, self.inp_loads = assign_slots(inp, schedule.inp_slots)
+        self.wgt_slots, self.wgt_loads = assign_slots(wgt, schedule.wgt_slots)
+        order = dict.fromkeys(key for key in wgt if key is not None)
+        self.weight_order: list[WeightKey] = list(order)
+
+    # ---- sizes ---------------------------------------------------------------------------
+
+    def _pixels(self, work: TermWork) -> int:
+        """Largest number of source pixels of one block that a tile needs."""
+        space = self.prepared.stage_space[work.stage]
+        sizes = (work.area(t.rows[space], t.cols[space]) for t in self._places_of.values())
+        return max((area.pixels for area in sizes if area is not None), default=0)
+
+    def _chunks(self) -> list[int]:
+        """Input blocks of an item of each term: the largest term's as the schedule says, of the
+        others as many as fit the same slots."""
+        terms, schedule = self.prepared.terms, self.schedule
+        if not terms:
+            return []
+        self._sizes = [self._pixels(work) for work in terms]
+        main = max(terms, key=lambda w: (int(w.pairs.sum()) * len(w.term.taps), -w.index))
+        size = min(schedule.in_blocks, main.in_blocks)
+        inp = max(1, size * self._sizes[main.index])
+        wgt = self._tile_count(main, size)
+        chunk = []
+        for work in terms:
+            if work is main:
+                chunk.append(size)
+                continue
+            most = max(1, inp // max(1, self._sizes[work.index]))
+            while most > 1 and self._tile_count(work, most) > max(wgt, 1):
+                most //= 2
+            chunk.append(min(most, work.in_blocks))
+        return chunk
+
+    def _tile_count(self, work: TermWork, chunk: int) -> int:
+        """Most tiles of one item."""
+        if work.shared is not None:
+            return 0
+        group = self.schedule.group
+        count = min(chunk, work.in_blocks) * group
+        if not work.dense:
+            count = max(
+                int(work.pairs[o : o + group, i : i + chunk].sum())
+                for o in range(0, len(work.pairs), group)
+                for i in range(0, work.in_blocks, chunk)
+            )
+        return count * len(work.weights)
+
+    def _place(self) -> Places:
+        prepared, schedule = self.prepared, self.schedule
+        config, terms = prepared.target.config, prepared.terms
+        inp_slot = max((c * s for c, s in zip(self.chunk, self._sizes, strict=True)), default=0)
+        shared = sum(work.shared is not None for work in terms)
+        wgt_slot = max((self._tile_count(w, self.chunk[w.index]) for w in terms), default=0)
+        self._fit("input", schedule.inp_slots * inp_slot, config.inp_depth)
+        self._fit("weight", shared + schedule.wgt_slots * wgt_slot, config.wgt_depth)
+        spaces = len(prepared.spaces.extents)
+        pixels = [max(t.pixels(s) for t in self._places_of.values()) for s in range(spaces)]
+        area = prepared.area_pixels(pixels)
+        depth = prepared.target.acc_source_depth if prepared.reads_tile else config.acc_depth
+        acc_slot = schedule.group * sum(area)
+        tiles_need = schedule.acc_slots * acc_slot
+        blocks = prepared.out_blocks
+        stay = len(prepared.vectors) * blocks + tiles_need <= depth
+        if not stay:
+            blocks = min(schedule.blocks, blocks)
+        vectors = len(prepared.vectors) * blocks
+        self._fit("constant", vectors, prepared.target.acc_source_depth)
+        self._fit("accumulator", vectors + tiles_need, depth)
+        if schedule.acc_slots < -(-schedule.blocks // schedule.group):
+            raise Unfit(f"layer {prepared.layer.name}: a tile needs more accumulator slots")
+        return Places(0, inp_slot, shared, wgt_slot, vectors, acc_slot, area, stay, blocks)
+
+    def _fit(self, what: str, need: int, depth: int) -> None:
+        if need > depth:
+            raise Unfit(
+                f"layer {self.prepared.layer.name}: {what} elements of a tile must be at most "
+                f"{depth} on {self.prepared.target.config.name}, not {need}; use smaller tiles"
+            )
+
+    # ---- items ---------------------------------------------------------------------------
+
+    def shape_of(self, item: Item) -> ItemShape:
+        """What the item's micro-ops depend on besides bases."""
+        work = self.prepared.terms[item.term]
+        space = self.prepared.stage_space[work.stage]
+        area = item.piece.area
+        rows, cols = item.tile.rows[space], item.tile.cols[space]
+        down = (
+            dataclasses.replace(
+                run,
+                sources=tuple(
+                    (o, (at - area.rows.begin) // area.rows.stride) for o, at in run.sources
+                ),
+                step=run.step // area.rows.stride,
+            )
+            for run in work.rows.runs(*rows)
+        )
+        across = (
+            dataclasses.replace(
+                run, sources=tuple((o, at - area.cols.begin) for o, at in run.sources)
+            )
+            for run in work.cols.runs(*cols)
+        )
+        positions = work.position
+        if work.shared is not None:
+            positions = dict.fromkeys(positions, 0)
+        taps = relative_taps(work.term.taps, positions)
+        height, width = item.tile.extent(space)
+        return ItemShape(
+            taps,
+            tuple(down),
+            tuple(across),
+            self._pairs(work, item),
+            height * width,
+            width,
+            area.pixels,
+            len(area.cols),
+        )
+
+    def _pairs(self, work: TermWork, item: Item) -> Pairs:
+        (o0, o1), (i0, i1) = item.outs, item.piece.blocks
+        mask = work.pairs[o0:o1, i0:i1]
+        places = [(int(o), int(i)) for o, i in np.argwhere(mask)]
+        stride = 0 if work.shared is not None else len(work.weights)
+        triples = tuple((o, i, k * stride) for k, (o, i) in enumerate(places))
+        grid = mask.shape if mask.all() else None
+        diagonal = len(places) if places == [(k, k) for k in range(len(places))] else None
+        return Pairs(triples, grid, diagonal, stride)  # type: ignore[arg-type]
+
+    def weight_tiles(self, key: WeightKey) -> npt.NDArray[np.int8]:
+        """The tiles of a weight piece as they are packed: pair after pair, weight by weight."""
+        work = self.prepared.terms[key.term]
+        (o0, o1), (i0, i1) = key.outs, key.ins
+        outs, ins = np.nonzero(work.pairs[o0:o1, i0:i1])
+        tiles = work.term.tiles[work.weights][:, outs + o0, ins + i0]
+        used = work.term.used[work.weights][:, outs + o0, ins + i0]
+        picked = np.where(used[..., None, None], tiles, np.int8(0))
+        return np.ascontiguousarray(picked.swapaxes(0, 1).reshape(-1, *picked.shape[2:]))
+
+    def weight_count(self, key: WeightKey) -> int:
+        """Tiles of a weight piece."""
+        work = self.prepared.terms[key.term]
+        (o0, o1), (i0, i1) = key.outs, key.ins
+        return int(work.pairs[o0:o1, i0:i1].sum()) * len(work.weights)
+
+    def shared_place(self, term: int) -> int:
+        """Where the one tile of a term that has only one lies in the weight SRAM."""
+        return sum(work.shared is not None for work in self.prepared.terms[:term])

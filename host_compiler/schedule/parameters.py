@@ -1,0 +1,61 @@
+"""The parameters of a schedule: what a tuner varies and a database keeps."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from typing import Any
+
+__all__ = ["LOOP_MODES", "Schedule"]
+
+LOOP_MODES = ("", "o", "i", "y", "x", "oi", "yo", "yi", "xo", "xi", "yx")
+"""Which indices a GEMM instruction's two loops run over: output blocks, input blocks, rows,
+columns; the others are spelt out in micro-ops."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Schedule:
+    """How a layer is cut and in which order its pieces are worked on.
+
+    Attributes
+    ----------
+    rows, cols
+        Largest tile of the stored plane.
+    blocks
+        Output channel blocks of a tile.
+    group
+        Output channel blocks of one GEMM item, at most `blocks`.
+    in_blocks
+        Input channel blocks of one GEMM item of the largest term.
+    channels_outer
+        Whether all places are done for one range of channels before the next (weights stay), or
+        all channels for one place (inputs stay).
+    inp_slots, wgt_slots, acc_slots
+        Into how many slots input, weight and accumulator memory are divided.
+    gemm_addend
+        Whether biases are added as a GEMM with a constant input (one cycle per accumulator and
+        weight tiles to load) or by the ALU.
+    loops
+        For each term one of `LOOP_MODES`; empty: the best one is found.
+    """
+
+    rows: int
+    cols: int
+    blocks: int
+    group: int
+    in_blocks: int
+    channels_outer: bool = False
+    inp_slots: int = 2
+    wgt_slots: int = 2
+    acc_slots: int = 2
+    gemm_addend: bool = False
+    loops: tuple[str, ...] = ()
+
+    def to_dict(self) -> dict[str, Any]:
+        """JSON-safe values by field name."""
+        return {**dataclasses.asdict(self), "loops": list(self.loops)}
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> Schedule:
+        """What `to_dict` gave."""
+        return cls(**{**values, "loops": tuple(values.get("loops", ()))})
