@@ -109,8 +109,10 @@ class _Symbols:
     def _name_kernels(self) -> dict[int, str]:
         """Label of each listed run of micro-ops and of each place where a LOAD UOP begins."""
         labels: set[int] = set()
+        starts = [begin for begin, _ in self.loads]
         for begin, end in (run for runs in self.runs.values() for run in runs):
-            labels |= {begin, *(b for b, _ in self.loads if begin <= b < end)}
+            low, high = (bisect.bisect_left(starts, at) for at in (begin, end))
+            labels |= {begin, *starts[low:high]}
         return {phys: f"{KERNEL_PREFIX}{number}" for number, phys in enumerate(sorted(labels))}
 
     def kernel_lines(self, segment: Segment) -> Iterator[str]:
@@ -152,20 +154,27 @@ class _Symbols:
 
 
 def _uop_loads(stream: InstructionStream) -> list[tuple[int, int]]:
-    """Byte ranges (begin, end) that LOAD UOP instructions read, one for each row, sorted."""
+    """Byte ranges (begin, end) inside a segment's data that LOAD UOP rows read, sorted."""
     records = decode(stream.words, stream.config)
     loads = records[(records["opcode"] == Opcode.LOAD) & (records["memory_type"] == MemType.UOP)]
+    size = stream.config.uop_bytes
     names = ["dram_base", "x_size", "y_size", "x_stride"]
     wide = np.stack([loads[name].astype(np.int64) for name in names], axis=1)
-    size = stream.config.uop_bytes
-    return sorted(
-        {
-            ((base + row * stride) * size, (base + row * stride + count) * size)
-            for base, count, rows, stride in np.unique(wide, axis=0).tolist()
-            for row in range(rows)
-            if count
-        }
-    )
+    ranges: set[tuple[int, int]] = set()
+    filled = [s for s in stream.segments if s.data is not None and s.data.size]
+    for base, count, rows, stride in np.unique(wide, axis=0).tolist() if filled else ():
+        begin, step = base * size, stride * size
+        if not count or not rows:
+            continue
+        for segment in filled:
+            # Only rows that begin in the segment: a dirty binary may claim 65,535 of them.
+            low = segment.phys - begin
+            high = low + (0 if segment.data is None else segment.data.size) - 1
+            first = max(0, -(-low // step)) if step else 0
+            last = min(rows - 1, high // step) if step else 0
+            for row in range(first, last + 1):
+                ranges.add((begin + row * step, begin + row * step + count * size))
+    return sorted(ranges)
 
 
 def _runs(
