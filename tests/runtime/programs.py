@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 
 from vta_pynq.config import HwConfig
-from vta_pynq.isa.table import AluOp, MemType
+from vta_pynq.isa.encode import INSN_DTYPE, encode
+from vta_pynq.isa.table import AluOp, MemType, Opcode
 from vta_pynq.kernel import Kernel, KernelBuilder, MicroOps
-from vta_pynq.kernel.kernel import UOP_NAME
 from vta_pynq.program import (
     Arena,
     ArenaKind,
@@ -143,7 +143,7 @@ class Maker:
                 )
                 arenas[buffer.index], offsets[buffer.name] = const, 0
         index = {arena.name: number for number, arena in enumerate(self.arenas)}
-        for insn, buffer in zip(kernel.reloc_insn.tolist(), kernel.reloc_buffer.tolist()):
+        for insn, buffer in zip(kernel.reloc_insn.tolist(), kernel.reloc_buffer.tolist(), strict=True):
             self._relocations.append((self._insns + insn, index[arenas[buffer]]))
         self._words.append(kernel.link(offsets))
         stored = [tensors["y"]]
@@ -154,6 +154,13 @@ class Maker:
                 VtaStep(label, self._insns + begin, self._insns + end, tuple(loaded), tuple(stored))
             )
         self._insns += len(kernel)
+
+    def stream(self, name: str, words: np.ndarray, outputs: tuple[str, ...]) -> None:
+        """Append a submission as it is, without relocations."""
+        end = self._insns + len(words)
+        self.steps.append(VtaStep(name, self._insns, end, (), outputs))
+        self._words.append(words)
+        self._insns = end
 
     def cpu(self, name: str, op: str, inputs: Any, outputs: Any, **attributes: Any) -> None:
         self.steps.append(CpuStep(name, op, tuple(inputs), tuple(outputs), attributes))
@@ -196,4 +203,14 @@ def chain(first: Dense, second: Dense, name: str = "chain") -> Program:
     maker.tensor("y", second.y_shape(), ArenaKind.OUTPUT)
     maker.vta("first", first.kernel(), x="x", y="h")
     maker.vta("second", second.kernel(), x="h", y="y")
+    return maker.build()
+
+
+def empty(config: HwConfig = CONFIG) -> Program:
+    """Only FINISH. A program has an output, and a step that claims to write it."""
+    finish = np.zeros(1, INSN_DTYPE)
+    finish["opcode"] = Opcode.FINISH
+    maker = Maker("empty", config)
+    maker.tensor("y", (1,), ArenaKind.OUTPUT, layout="C")
+    maker.stream("finish", encode(finish, config), outputs=("y",))
     return maker.build()

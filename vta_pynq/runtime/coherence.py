@@ -28,7 +28,8 @@ class CoherencePlan:
     Attributes
     ----------
     flush, invalidate
-        One tuple of arena names per step, and one more for the end of the run.
+        One tuple of arena names per step, and one more for the end of the run. Of accelerator
+        steps in a row, the first one has what any of them needs.
     """
 
     flush: tuple[tuple[str, ...], ...]
@@ -81,6 +82,9 @@ class _Walk:
         return found
 
     def device_step(self, number: int, step: VtaStep) -> None:
+        # Between submissions without a CPU step nothing gets dirty: flush before the first.
+        while number and isinstance(self.program.steps[number - 1], VtaStep):
+            number -= 1
         reads, writes = self._by_arena(step.inputs), self._by_arena(step.outputs)
         for arena in sorted({*reads, *writes}):
             newer = self.cpu_newer[arena]

@@ -96,7 +96,7 @@ class Context:
         self._unclean = True
         self._gather()
         self._tensors = dict(self._arrays())
-        self._link()
+        self._link(loaded.program.link(self._addresses))
 
     # ---- memory --------------------------------------------------------------------------
 
@@ -123,11 +123,10 @@ class Context:
             else:
                 yield tensor.name, array_of(self._memory[tensor.arena], tensor)
 
-    def _link(self) -> None:
-        """Put the addresses into the instructions, which need a flush then."""
+    def _link(self, words: npt.NDArray[np.uint64]) -> None:
+        """Put linked instructions, and the clean-up of tokens behind them, into memory."""
         program = self._loaded.program
         base = self._private.address
-        words = program.link(self._addresses)
         drains = [drain for drain in self._loaded.drains if drain is not None]
         raw = np.concatenate([words, *drains]) if drains else words
         self._private.bytes[: raw.nbytes] = raw.reshape(-1).view(np.uint8)
@@ -176,14 +175,14 @@ class Context:
         arena = program.arena(program.tensor(name).arena)
         if arena.name in self._bound:
             check_bindable(buffer, self._loaded.device, arena.bytes, arena.alignment, where)
+            addresses = {**self._addresses, arena.name: device_address(buffer)}
+            self._link(program.link(addresses))  # raises before anything changes
+            self._addresses = addresses
             self._own.pop(arena.name, None)
             self._bound[arena.name] = self._buffers[arena.name] = buffer
-            self._addresses[arena.name] = device_address(buffer)
+            to_device([buffer])  # no line of it may be written back over a result later
         self._memory[arena.name] = plain(buffer)[: arena.bytes]
         self._tensors = dict(self._arrays())
-        if arena.name in self._addresses:
-            self._link()
-            to_device([buffer])  # no line of it may be written back over a result later
 
     # ---- running -------------------------------------------------------------------------
 

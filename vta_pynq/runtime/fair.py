@@ -88,9 +88,11 @@ class FairPool(Generic[T]):
             self._make = None
 
     def _acquire(self, wanted: int | None) -> int:
-        waiter: _Waiter[T] = _Waiter(wanted)
         with self._lock:
             self._check_open()
+            if not self._queue and (number := self._pick(wanted)) is not None:
+                return number
+            waiter: _Waiter[T] = _Waiter(wanted)
             self._queue.append(waiter)
             self._serve()
             grow = (
@@ -144,14 +146,21 @@ class FairPool(Generic[T]):
                 self._free.add(waiter.number)
                 self._serve()
 
+    def _pick(self, wanted: int | None) -> int | None:
+        """Take a free item that will do, if there is one."""
+        number = min(self._free, default=None) if wanted is None else wanted
+        if number is None or number not in self._free:
+            return None
+        self._free.discard(number)
+        return number
+
     def _serve(self) -> None:
         """Hand free items to those who wait, first come first served; with the lock held."""
         for waiter in list(self._queue):
             if not self._free:
                 break
-            number = min(self._free) if waiter.wanted is None else waiter.wanted
-            if number in self._free:
-                self._free.discard(number)
+            number = self._pick(waiter.wanted)
+            if number is not None:
                 self._queue.remove(waiter)
                 waiter.number = number
                 waiter.ready.set()

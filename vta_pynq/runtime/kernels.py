@@ -72,12 +72,9 @@ def run_kernel(
         ],
         timeout_s,
     )
-    results = {b.name: buffers[b.name] for b in kernel.buffers if b.index in stored}
-    to_cpu(results.values())
-    return {
-        name: buffer if buffer is arrays.get(name) else _result(buffer, kernel.buffer(name), kernel)
-        for name, buffer in results.items()
-    }
+    written = [b for b in kernel.buffers if b.index in stored]
+    to_cpu(buffers[b.name] for b in written)
+    return {b.name: _result(buffers[b.name], arrays.get(b.name), b, kernel) for b in written}
 
 
 def _check(overlay: VtaOverlay, kernel: Kernel, arrays: Mapping[str, Any]) -> None:
@@ -120,6 +117,8 @@ def _place(
     return memory
 
 
-def _result(memory: Any, buffer: DramBuffer, kernel: Kernel) -> npt.NDArray[Any]:
+def _result(memory: Any, given: Any, buffer: DramBuffer, kernel: Kernel) -> Any:
+    if memory is given:
+        return memory  # the caller's own buffer
     shape, dtype = element_shape(buffer.mem, kernel.config)
     return plain(memory).copy().view(dtype).reshape(buffer.elems, *shape)

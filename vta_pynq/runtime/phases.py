@@ -74,7 +74,5 @@ def split_phases(program: Program, plan: CoherencePlan) -> tuple[Phase, ...]:
 def _vta_phase(
     program: Program, plan: CoherencePlan, steps: tuple[VtaStep, ...], number: int
 ) -> VtaPhase:
-    # No CPU step lies between, so what any of the submissions needs can be flushed at once.
-    flush = dict.fromkeys(name for at in plan.flush[number : number + len(steps)] for name in at)
     words = program.words[steps[0].begin : steps[-1].end]
-    return VtaPhase(steps, number, tuple(flush), token_balance(words, program.config))
+    return VtaPhase(steps, number, plan.flush[number], token_balance(words, program.config))
