@@ -13,6 +13,7 @@ from pathlib import Path
 import pynq
 import pytest
 
+from tests.sim_device.rig import AddOne, open_overlay
 from vta_pynq.hwh import hwh_text
 from vta_pynq.overlay.bitfile import empty_bitfile, read_bit_header
 from vta_pynq.overlay.catalogue import file_sha256, read_catalogue
@@ -24,7 +25,7 @@ BOARD_SCRIPT = str(Path(__file__).parent / "fake_board" / "board.py")
 FOLDER_VARIABLE = "VTA_TEST_BITSTREAMS"
 VERSION = tuple(int(word) for word in pynq.__version__.split(".")[:2])
 
-pytestmark = pytest.mark.skipif(
+needs_pynq_31 = pytest.mark.skipif(
     VERSION < (3, 1), reason="pynq 3.0 talks to XRT through another binding than the fake one"
 )
 
@@ -46,6 +47,7 @@ def load(tmp_path, overlays, name, *bitfiles):
     return json.loads(result.stdout.splitlines()[-1])
 
 
+@needs_pynq_31
 def test_every_variant_loads_and_runs_through_the_device_for_boards(tmp_path):
     overlays = tmp_path / "overlays"
     for variant in variants():
@@ -71,16 +73,42 @@ def test_every_variant_loads_and_runs_through_the_device_for_boards(tmp_path):
         }
 
 
-@pytest.mark.skipif(
-    not os.environ.get(FOLDER_VARIABLE), reason=f"{FOLDER_VARIABLE} names no folder of bitstreams"
-)
-def test_published_bitstreams_load_through_the_device_for_boards(tmp_path):
+def published():
+    """The folder of published bitstreams and its catalogue entries."""
     folder = Path(os.environ[FOLDER_VARIABLE])
     entries = [e for e in read_catalogue().entries if (folder / e.path).is_file()]
     assert entries, f"{folder} must hold at least one published bitstream"
     for entry in entries:
         assert file_sha256(folder / entry.path) == entry.sha256
+    return folder, entries
+
+
+needs_bitstreams = pytest.mark.skipif(
+    not os.environ.get(FOLDER_VARIABLE), reason=f"{FOLDER_VARIABLE} names no folder of bitstreams"
+)
+
+
+@needs_bitstreams
+@needs_pynq_31
+def test_published_bitstreams_load_through_the_device_for_boards(tmp_path):
+    folder, entries = published()
     seen = load(tmp_path, folder, *(folder / entry.path for entry in entries))
     assert [run["config"] for run in seen["runs"]] == [e.variant.config.name for e in entries]
     for entry, run in zip(entries, seen["runs"], strict=True):
         assert run["binary_bytes"] == read_bit_header(folder / entry.path).data_bytes
+
+
+@needs_bitstreams
+def test_published_bitstreams_load_on_the_simulated_device(tmp_path):
+    folder, entries = published()
+    for entry in entries:
+        alone = tmp_path / Path(entry.path).name
+        alone.write_bytes((folder / entry.path).read_bytes())  # without a .hwh file beside it
+        with open_overlay(str(alone)) as overlay:
+            assert overlay.config == entry.variant.config
+            job = AddOne(overlay, addend=2)
+            job.source[:] = 5
+            job.source.flush()
+            job.run()
+            job.target.invalidate()
+            assert (job.target == 7).all()

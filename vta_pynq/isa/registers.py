@@ -58,7 +58,7 @@ CONTROL_BLOCK = (
             ),
             BitField("AP_DONE", 1, "finished since the last read", 1, _RO, _COR),
             BitField("AP_IDLE", 2, "not running", 1, _RO),
-            BitField("AP_READY", 3, "ready for the next start since the last read", 1, _RO, _COR),
+            BitField("AP_READY", 3, "ready for the next start; a pulse of one cycle", 1, _RO),
             BitField("AUTO_RESTART", 7, "start again whenever ready"),
         ),
     ),
