@@ -62,6 +62,14 @@ def test_replay_mismatch_exits_1_and_says_where(
     ) in out
 
 
+def test_replay_output_that_no_buffer_covers_is_there(broken: pathlib.Path) -> None:
+    shutil.copy(CASE / "expected_out.bin", broken / "expected_out.bin")
+    meta = json.loads((broken / "meta.json").read_text())
+    meta["buffers"] = [b for b in meta["buffers"] if b["type"] != "OUT"]
+    (broken / "meta.json").write_text(json.dumps(meta))
+    assert main(["replay", str(broken)]) == 0
+
+
 def test_replay_divergent_semantics_fails_under_hls(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["replay", str(CASES / "isa_store_acc_direct")]) == 0
     assert main(["replay", str(CASES / "isa_store_acc_direct"), "--semantics", "hls"]) == 1

@@ -64,17 +64,15 @@ class Dram:
         return data.size > 0
 
     @classmethod
-    def of_stream(cls, stream: InstructionStream) -> Dram:
+    def of_stream(cls, stream: InstructionStream, more: Iterable[tuple[int, int]] = ()) -> Dram:
         """Fresh DRAM with a stream's segments, whole pages of it, zero where nothing is given.
 
-        Segments may overlap; the later one wins.
+        Segments may overlap; the later one wins. `more` gives further ranges: address and size.
         """
         spans: list[list[int]] = []
-        for segment in sorted(stream.segments, key=lambda s: s.phys):
-            begin = segment.phys // PAGE_BYTES * PAGE_BYTES
-            end = min(
-                -(-(segment.phys + segment.size) // PAGE_BYTES) * PAGE_BYTES, ADDRESS_SPACE_BYTES
-            )
+        for phys, size in sorted([*((s.phys, s.size) for s in stream.segments), *more]):
+            begin = phys // PAGE_BYTES * PAGE_BYTES
+            end = min(-(-(phys + size) // PAGE_BYTES) * PAGE_BYTES, ADDRESS_SPACE_BYTES)
             if spans and begin <= spans[-1][1]:
                 spans[-1][1] = max(spans[-1][1], end)
             elif end > begin:
@@ -87,7 +85,7 @@ class Dram:
                 f"DRAM: the stream's {total} bytes must fit this machine's memory"
             ) from None
         for segment in stream.segments:
-            if segment.data is not None:
+            if segment.data is not None and segment.data.size:
                 dram.view(segment.phys, segment.data.size)[:] = segment.data
         return dram
 

@@ -1,47 +1,8 @@
-/* Fetch, the three queues and the tokens between the modules: which instruction runs next.
+/* The three queues and the tokens between the modules: which instruction runs next.
  *
  * By default the oldest instruction whose tokens are there runs next, and fetch moves on when
  * there is none: a stream that can run in program order does so. */
-#include "engine.h"
-
-#define FLAG_pop_prev 0
-#define FLAG_pop_next 1
-#define FLAG_push_prev 0
-#define FLAG_push_next 1
-#define TOKEN_NUMBER(name, producer, push, consumer, pop) TOKEN_##name,
-enum { VTA_TOKENS(TOKEN_NUMBER) };
-
-/* The token that a module's flag (prev, next) pops or pushes, as a bit; 0: it has no partner. */
-#define POP_ENTRY(name, producer, push, consumer, pop) \
-    [consumer][FLAG_##pop] = (uint8_t)(1 << TOKEN_##name),
-#define PUSH_ENTRY(name, producer, push, consumer, pop) \
-    [producer][FLAG_##push] = (uint8_t)(1 << TOKEN_##name),
-static const uint8_t POPS[SIM_MODULES][2] = {VTA_TOKENS(POP_ENTRY)};
-static const uint8_t PUSHES[SIM_MODULES][2] = {VTA_TOKENS(PUSH_ENTRY)};
-
-typedef struct {
-    uint64_t words[2];
-    uint64_t insn;
-    uint8_t opcode, module, pops, pushes;
-    uint8_t foreign_flags; /* set flags without a partner */
-} queued;
-
-typedef struct {
-    queued* items;
-    uint64_t head, tail, size; /* items[head .. tail) wait */
-    uint8_t pushing;           /* tokens that the module's last instruction could not push yet */
-} queue;
-
-typedef struct {
-    sim_run_state run;
-    queue queues[SIM_MODULES];
-    const uint8_t* insns; /* the stream, where one segment holds all of it */
-    uint64_t fetched, waiting, executed;
-    int fetched_finish, finished;
-    queued held; /* what fetch has in hand */
-    int stalled; /* its queue is full */
-    uint64_t random;
-} schedule;
+#include "schedule.h"
 
 int run_fault(sim_run_state* run, int kind, int64_t a, int64_t b, int64_t c, int64_t d) {
     sim_fault* fault = run->fault;
@@ -62,84 +23,6 @@ int run_spend(sim_run_state* run, uint64_t work) {
                          (int64_t)work, 0);
     }
     run->counters->work += work;
-    return SIM_OK;
-}
-
-static int module_of(uint32_t opcode, uint32_t memory_type) {
-    switch (opcode) {
-        case VTA_OPCODE_STORE:
-            return VTA_MODULE_STORE;
-        case VTA_OPCODE_LOAD:
-            return memory_type == VTA_MEM_INP || memory_type == VTA_MEM_WGT ? VTA_MODULE_LOAD
-                                                                            : VTA_MODULE_COMPUTE;
-        case VTA_OPCODE_GEMM:
-        case VTA_OPCODE_ALU:
-        case VTA_OPCODE_FINISH:
-            return VTA_MODULE_COMPUTE;
-        default:
-            return VTA_MODULE_FETCH;
-    }
-}
-
-/* Reads and sorts instruction number `plan->fetched`. */
-static int fetch(schedule* plan, queued* item) {
-    sim_run_state* run = &plan->run;
-    run->insn = plan->fetched;
-    run->module = VTA_MODULE_FETCH;
-    if (plan->insns) {
-        memcpy(item->words, plan->insns + plan->fetched * VTA_INSN_BYTES, VTA_INSN_BYTES);
-    } else {
-        uint64_t phys = run->job->insn_phys + plan->fetched * VTA_INSN_BYTES;
-        const uint8_t* bytes = dram_read(run, DRAM_SLOT_INSN, phys, VTA_INSN_BYTES);
-        if (!bytes) return run->fault->kind;
-        memcpy(item->words, bytes, VTA_INSN_BYTES);
-    }
-    if (plan->fetched_finish) return run_fault(run, SIM_AFTER_FINISH, 0, 0, 0, 0);
-    const sim_slot* slots = run->engine->layout.mem;
-    uint32_t opcode = field_of(item->words, &slots[MEM_opcode]);
-    int module = module_of(opcode, field_of(item->words, &slots[MEM_memory_type]));
-    if (module == VTA_MODULE_FETCH) return run_fault(run, SIM_OPCODE, opcode, 0, 0, 0);
-    const int pop[2] = {(int)field_of(item->words, &slots[MEM_pop_prev]),
-                        (int)field_of(item->words, &slots[MEM_pop_next])};
-    const int push[2] = {(int)field_of(item->words, &slots[MEM_push_prev]),
-                         (int)field_of(item->words, &slots[MEM_push_next])};
-    item->insn = plan->fetched++;
-    item->opcode = (uint8_t)opcode;
-    item->module = (uint8_t)module;
-    item->pops = item->pushes = item->foreign_flags = 0;
-    for (int flag = 0; flag < 2; flag++) {
-        if (pop[flag]) item->pops |= POPS[module][flag];
-        if (push[flag]) item->pushes |= PUSHES[module][flag];
-        item->foreign_flags |= (uint8_t)((pop[flag] && !POPS[module][flag]) |
-                                         ((push[flag] && !PUSHES[module][flag]) << 1));
-    }
-    plan->fetched_finish = opcode == VTA_OPCODE_FINISH;
-    run->counters->insns[VTA_MODULE_FETCH]++;
-    run->counters->insn_bytes += VTA_INSN_BYTES;
-    return SIM_OK;
-}
-
-static int enqueue(schedule* plan, const queued* item) {
-    queue* to = &plan->queues[item->module];
-    if (to->head == to->tail) to->head = to->tail = 0;
-    if (to->tail == to->size && to->head >= to->size / 2 && to->head) {
-        memmove(to->items, to->items + to->head, (to->tail - to->head) * sizeof *to->items);
-        to->tail -= to->head;
-        to->head = 0;
-    }
-    if (to->tail == to->size) {
-        uint64_t size = to->size ? 2 * to->size : 64;
-        queued* grown =
-            size > SIZE_MAX / sizeof *grown ? NULL : realloc(to->items, size * sizeof *grown);
-        if (!grown) {
-            return run_fault(&plan->run, SIM_OUT_OF_MEMORY, (int64_t)(size * sizeof *grown), 0, 0,
-                             0);
-        }
-        to->items = grown;
-        to->size = size;
-    }
-    to->items[to->tail++] = *item;
-    plan->waiting++;
     return SIM_OK;
 }
 
@@ -290,14 +173,14 @@ static int fetch_next(schedule* plan, int* done) {
     if (plan->stalled) return deadlock(plan); /* nobody else can go on either */
     *done = plan->fetched == plan->run.job->insn_count;
     if (*done) return SIM_OK;
-    int kind = fetch(plan, &plan->held);
+    int kind = fetch_insn(plan, &plan->held);
     if (kind) return kind;
     if (!plan->waiting && !plan->run.job->order_seed && is_ready(plan, &plan->held)) {
         return execute(plan, &plan->held);
     }
     const queue* to = &plan->queues[plan->held.module];
     plan->stalled = to->tail - to->head >= plan->run.engine->set.insn_queue_depth;
-    return plan->stalled ? SIM_OK : enqueue(plan, &plan->held);
+    return plan->stalled ? SIM_OK : enqueue_insn(plan, &plan->held);
 }
 
 static int execute_head(schedule* plan, int module) {
@@ -307,7 +190,7 @@ static int execute_head(schedule* plan, int module) {
     int kind = execute(plan, &item);
     if (!kind && plan->stalled && plan->held.module == module) {
         plan->stalled = 0;
-        kind = enqueue(plan, &plan->held);
+        kind = enqueue_insn(plan, &plan->held);
     }
     return kind;
 }
