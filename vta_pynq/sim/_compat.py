@@ -20,7 +20,6 @@ __all__ = [
     "choose_clocks",
     "connect_uio",
     "make_default_device",
-    "parse_bit_header",
     "parse_hwh",
     "post_download",
     "real_device_exists",
@@ -75,14 +74,6 @@ def parse_hwh(path: Path) -> Any:
         parser.systemgraph = None
     parser.bin_data = parser.xclbin_data = parser.dtbo_data = None
     return parser
-
-
-def parse_bit_header(data: bytes) -> dict[str, Any]:
-    """PYNQ's own reading of a `.bit` file's header."""
-    from pynq.pl_server import embedded_device
-
-    header: dict[str, Any] = embedded_device.parse_bit_header(data)
-    return header
 
 
 def post_download(device: Device, bitstream: Any, parser: Any) -> None:

@@ -17,8 +17,9 @@ import numpy.typing as npt
 from pynq.pl_server.device import Device
 
 from vta_pynq.config import HwConfig
-from vta_pynq.errors import DeviceError
+from vta_pynq.errors import ConfigError, DeviceError
 from vta_pynq.isa.registers import AXI_INTC, DESIGNS, REGISTER_BYTES, Design
+from vta_pynq.overlay.bitfile import read_bit_header
 from vta_pynq.overlay.descriptions import Board, get_board
 from vta_pynq.overlay.identity import Identity, read_identity
 from vta_pynq.sim import _compat
@@ -237,9 +238,9 @@ class SimDevice(Device):  # type: ignore[misc]  # pynq has no types
         if path.suffix != ".bit":
             return
         try:
-            part = _compat.parse_bit_header(path.read_bytes())["part"]
-        except Exception as error:  # pynq raises whatever its parser stumbles over
-            raise DeviceError(f"{path}: must be a whole Xilinx bitstream: {error!r}") from None
+            part = read_bit_header(path).part
+        except ConfigError as error:
+            raise DeviceError(str(error)) from None
         if not self.board.accepts(part):
             wanted = " or ".join(self.board.bitstream_parts)
             raise DeviceError(
