@@ -143,7 +143,9 @@ class Maker:
                 )
                 arenas[buffer.index], offsets[buffer.name] = const, 0
         index = {arena.name: number for number, arena in enumerate(self.arenas)}
-        for insn, buffer in zip(kernel.reloc_insn.tolist(), kernel.reloc_buffer.tolist(), strict=True):
+        for insn, buffer in zip(
+            kernel.reloc_insn.tolist(), kernel.reloc_buffer.tolist(), strict=True
+        ):
             self._relocations.append((self._insns + insn, index[arenas[buffer]]))
         self._words.append(kernel.link(offsets))
         stored = [tensors["y"]]

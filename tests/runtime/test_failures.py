@@ -36,9 +36,11 @@ def assert_right(model, dense: Dense) -> None:
 
 
 def test_run_timeout_names_step_module_and_token(overlay: VtaOverlay):
-    with overlay.load(hanging(overlay), verify=False) as model:
-        with pytest.raises(DeviceTimeout) as caught:
-            model.run(timeout_s=SHORT_S)
+    with (
+        overlay.load(hanging(overlay), verify=False) as model,
+        pytest.raises(DeviceTimeout) as caught,
+    ):
+        model.run(timeout_s=SHORT_S)
     text = str(caught.value)
     assert text.startswith(
         "model 'stuck', step 0 'waits': compute did not finish within 0.05 s: insn 0"

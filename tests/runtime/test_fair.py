@@ -87,10 +87,8 @@ def test_lend_other_failure_reaches_the_caller_and_keeps_the_pool():
         raise ZeroDivisionError
 
     pool = FairPool("a", make, limit=2)
-    with pool.lend():
-        with pytest.raises(ZeroDivisionError):
-            with pool.lend():
-                pass
+    with pool.lend(), pytest.raises(ZeroDivisionError), pool.lend():
+        pass
     with pool.lend() as item:
         assert item == "a"
 

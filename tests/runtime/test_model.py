@@ -99,9 +99,7 @@ def test_run_out_receives_the_result(model: Model, dense: Dense, rng: np.random.
     np.testing.assert_array_equal(out, dense.reference(x))
 
 
-def test_run_takes_views_and_read_only_arrays(
-    model: Model, dense: Dense, rng: np.random.Generator
-):
+def test_run_takes_views_and_read_only_arrays(model: Model, dense: Dense, rng: np.random.Generator):
     wide = rng.integers(-128, 128, (*dense.x_shape()[:-1], 2 * dense.pixels)).astype(np.int8)
     x = wide[..., ::2]
     x.flags.writeable = False
@@ -257,9 +255,7 @@ def test_run_many_of_an_endless_iterable_can_be_left(
     np.testing.assert_array_equal(model.run(x), dense.reference(x))
 
 
-def test_run_many_bad_item_ends_the_iteration(
-    model: Model, dense: Dense, rng: np.random.Generator
-):
+def test_run_many_bad_item_ends_the_iteration(model: Model, dense: Dense, rng: np.random.Generator):
     x = image(dense, rng)
     results = model.run_many([x, np.zeros(1), x])
     with pytest.raises(ShapeError):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 
 import numpy as np
 
@@ -35,7 +36,7 @@ def assert_fits(program: Program, placement: Placement) -> None:
             ranges.append((offset, offset + arena.bytes))
             seen.append(name)
         ranges.sort()
-        assert all(a[1] <= b[0] for a, b in zip(ranges, ranges[1:], strict=False))
+        assert all(a[1] <= b[0] for a, b in itertools.pairwise(ranges))
         assert ranges[-1][1] <= block.bytes
     assert sorted(seen) == sorted(arena.name for arena in program.device_arenas)
 

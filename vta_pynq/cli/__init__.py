@@ -31,10 +31,12 @@ COMMANDS: dict[str, str] = {
     "asm": "vta_pynq.cli.asm",
     "config": "vta_pynq.cli.config",
     "disasm": "vta_pynq.cli.disasm",
+    "doctor": "vta_pynq.cli.doctor",
     "info": "vta_pynq.cli.info",
     "lint": "vta_pynq.cli.lint",
     "overlays": "vta_pynq.cli.overlays",
     "replay": "vta_pynq.cli.replay",
+    "run": "vta_pynq.cli.run",
 }
 """The commands of this package; those of other packages come on top (`commands`)."""
 

@@ -1,0 +1,44 @@
+"""`vta doctor`: check whether this machine can run programs, and say what to do if not."""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import json
+
+from vta_pynq.config import HwConfig
+
+__all__ = ["HELP", "add_arguments", "run"]
+
+HELP = "check this machine: software, memory, clocks, overlay, registers, every module"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the command's arguments."""
+    parser.add_argument("--device", metavar="D", help="board, sim (default: as VTA_DEVICE says)")
+    parser.add_argument(
+        "--overlay",
+        metavar="NAME",
+        default=HwConfig().name,
+        help="overlay to load: a name of 'vta overlays list' or a .bit file (default: %(default)s)",
+    )
+    parser.add_argument("--json", action="store_true", help="print the answers as JSON")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Print one line per check; 0 if nothing failed, else 1."""
+    from vta_pynq.runtime.health import check_machine
+
+    checks = []
+    for check in check_machine(args.device, args.overlay):
+        checks.append(check)
+        if not args.json:
+            print(f"{check.state:<8} {check.name:<18} {check.found}", flush=True)
+            if check.advice:
+                print(f"{'':<27} -> {check.advice}", flush=True)
+    failed = sum(check.state == "fail" for check in checks)
+    if args.json:
+        print(json.dumps({"ok": not failed, "checks": [dataclasses.asdict(c) for c in checks]}))
+    else:
+        print("all is well" if not failed else f"{failed} of {len(checks)} checks failed")
+    return int(failed > 0)

@@ -1,0 +1,190 @@
+"""`vta run`: run a program file on a board or on the simulator."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import statistics
+import tempfile
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from vta_pynq.errors import ShapeError
+from vta_pynq.program import Program
+
+if TYPE_CHECKING:
+    from vta_pynq.runtime import Model
+
+__all__ = ["HELP", "add_arguments", "run"]
+
+HELP = "run a program on a board or on the simulator"
+
+_SHOWN_VALUES = 1000
+"""Outputs of more values are summed up where they are printed, and left out of the JSON."""
+
+Arrays = Mapping[str, npt.NDArray[Any]]
+
+
+def _count(text: str) -> int:
+    value = int(text)
+    if value < 1:
+        raise argparse.ArgumentTypeError(f"must be at least 1, not {value}")
+    return value
+
+
+def _seconds(text: str) -> float:
+    value = float(text)
+    if not 0 < value < float("inf"):
+        raise argparse.ArgumentTypeError(f"must be above 0, not {value}")
+    return value
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the command's arguments."""
+    parser.add_argument("program", metavar="PROGRAM", help="program file")
+    parser.add_argument(
+        "--input", metavar="[NAME=]FILE", action="append", default=[],
+        help="a .npy file for an input (in the model's order, or by name), or a .npz file with "
+        "all of them by name; repeat for several",
+    )  # fmt: skip
+    parser.add_argument(
+        "--output", metavar="FILE",
+        help="where to write the result: .npy for one output, .npz for several",
+    )  # fmt: skip
+    parser.add_argument("--device", metavar="D", help="board, sim (default: as VTA_DEVICE says)")
+    parser.add_argument(
+        "--overlay", metavar="NAME",
+        help="overlay to load: a name of 'vta overlays list' or a .bit file (default: the "
+        "program's configuration)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--repeat", type=_count, default=1, metavar="N", help="runs; their median time is given"
+    )
+    parser.add_argument(
+        "--timeout", type=_seconds, default=10.0, metavar="S",
+        help="deadline of each accelerator step in seconds (default: %(default)g)",
+    )  # fmt: skip
+    parser.add_argument("--json", action="store_true", help="print the result as JSON")
+
+
+def _read(path: str) -> Any:
+    try:
+        return np.load(path, allow_pickle=False)
+    except (ValueError, EOFError) as error:
+        raise ShapeError(
+            f"input {path}: must be a .npy or .npz file of numbers: {error}; write it with "
+            "numpy.save or numpy.savez"
+        ) from None
+
+
+def _inputs(words: Sequence[str], program: Program) -> list[npt.NDArray[Any]]:
+    """The arrays for the model's inputs, in its order."""
+    names, found = program.inputs, dict[str, npt.NDArray[Any]]()
+    for word in words:
+        name, separator, path = word.partition("=")
+        given = separator and name in names
+        content = _read(path if given else word)
+        if given:
+            found[name] = content
+        elif isinstance(content, np.lib.npyio.NpzFile):
+            with content:
+                found.update({key: content[key] for key in content.files})
+        else:
+            free = [key for key in names if key not in found]
+            found[free[0] if free else word] = content
+    unknown = [name for name in found if name not in names]
+    missing = [name for name in names if name not in found]
+    if unknown or missing:
+        listed = ", ".join(
+            f"{t.name} ({t.dtype} of shape {t.shape})" for t in program.input_tensors
+        )
+        problem = f"none is '{unknown[0]}'" if unknown else f"'{missing[0]}' is missing"
+        raise ShapeError(
+            f"inputs of model '{program.model}': must be {listed}, but {problem}; give each with "
+            "--input NAME=FILE"
+        )
+    return [found[name] for name in names]
+
+
+def _write(path: str, outputs: Arrays) -> None:
+    """Write the outputs at once: the file is the old one or the whole new one."""
+    target = Path(path)
+    with tempfile.NamedTemporaryFile(dir=target.parent, delete=False) as file:
+        try:
+            if target.suffix == ".npz":
+                np.savez(file, **outputs)
+            else:
+                (array,) = outputs.values()
+                np.save(file, array)
+            file.close()
+            os.replace(file.name, target)
+        except BaseException:
+            os.unlink(file.name)
+            raise
+
+
+def _check_output(path: str | None, program: Program) -> None:
+    if path is None:
+        return
+    rule = ".npz" if len(program.outputs) > 1 else ".npy or .npz"
+    if Path(path).suffix not in rule.split(" or "):
+        raise ShapeError(
+            f"--output: the file's suffix must be {rule} ({len(program.outputs)} outputs), "
+            f"not {Path(path).suffix!r}"
+        )
+    if not Path(path).parent.is_dir():
+        raise ShapeError(f"--output: folder {Path(path).parent} must exist; create it first")
+
+
+def _measure(
+    model: Model, arrays: Sequence[npt.NDArray[Any]], repeat: int, timeout_s: float
+) -> tuple[Arrays, list[float]]:
+    """The outputs by name, and the seconds of each run."""
+    seconds = []
+    for _ in range(repeat):
+        begin = time.perf_counter()
+        result = model.run(*arrays, timeout_s=timeout_s)
+        seconds.append(time.perf_counter() - begin)
+    results = result if isinstance(result, tuple) else (result,)
+    return {port.name: y for port, y in zip(model.outputs, results, strict=True)}, seconds
+
+
+def run(args: argparse.Namespace) -> int:
+    """Run the program; 0, or an error."""
+    program = Program.load(args.program)
+    arrays = _inputs(args.input, program)
+    _check_output(args.output, program)
+    from vta_pynq.overlay import VtaOverlay
+
+    name = args.overlay or program.config.name
+    with VtaOverlay(name, device=args.device) as overlay, overlay.load(program) as model:
+        outputs, seconds = _measure(model, arrays, args.repeat, args.timeout)
+        device, loaded = str(overlay.device.name), str(overlay.identity)
+    if args.output is not None:
+        _write(args.output, outputs)
+    median_s = statistics.median(seconds)
+    if args.json:
+        entries = [
+            {
+                "name": key, "shape": list(y.shape), "dtype": str(y.dtype),
+                "values": y.tolist() if y.size <= _SHOWN_VALUES else None,
+            }
+            for key, y in outputs.items()
+        ]  # fmt: skip
+        print(json.dumps({
+            "model": program.model, "device": device, "overlay": loaded, "outputs": entries,
+            "seconds": seconds, "median_s": median_s,
+        }))  # fmt: skip
+        return 0
+    for key, y in outputs.items():
+        print(f"{key}: {y.dtype} of shape {y.shape}")
+        print(np.array2string(y, threshold=_SHOWN_VALUES))
+    runs = "1 run" if args.repeat == 1 else f"median of {args.repeat} runs"
+    print(f"{median_s * 1e3:.3f} ms ({runs}) on {device}, {loaded}")
+    return 0
