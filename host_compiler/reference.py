@@ -20,6 +20,7 @@ from host_compiler.ir import (
     Conv,
     ConvTranspose,
     CpuOp,
+    FixedPoint,
     Graph,
     MaxPool,
     Node,
@@ -34,7 +35,7 @@ from host_compiler.ir import (
 from host_compiler.reference_cpu import run_cpu_op
 from vta_pynq.errors import ShapeError, VtaError
 
-__all__ = ["AccumulatorOverflow", "requantise", "run", "run_node"]
+__all__ = ["AccumulatorOverflow", "fixed_point", "requantise", "run", "run_node"]
 
 Array = npt.NDArray[Any]
 
@@ -204,6 +205,21 @@ def requantise(acc: Array, stage: Requant, divisors: Array | None = None) -> Arr
     return np.clip(y, stage.qmin, stage.qmax).astype(np.int64)
 
 
+def fixed_point(acc: Array, stage: FixedPoint) -> Array:
+    """Apply a FixedPoint to sums of shape (N, C, H, W); int64 in, int64 out."""
+
+    def spread(values: Array) -> Array:
+        return values.reshape(1, -1, 1, 1) if values.ndim else values
+
+    def shift(values: Array, amounts: Array) -> Array:
+        half = np.where(amounts > 0, np.int64(1) << np.maximum(amounts - 1, 0), 0)
+        return (values + half) >> amounts
+
+    scaled = shift(acc, spread(stage.pre_shifts)) * spread(stage.factors)
+    y: Array = shift(scaled, spread(stage.post_shifts)) + stage.zero_point
+    return np.clip(y, stage.qmin, stage.qmax)
+
+
 def _max_windows(x: Array, window: PoolStage | MaxPool) -> Array:
     windows = _windows(
         x.astype(np.int64), window.kernel, window.strides, window.pads, window.dilations, _LOWEST
@@ -229,13 +245,15 @@ def _accumulate(node: Accumulate, graph: Graph, arrays: Mapping[str, Array]) -> 
         if isinstance(stage, Requant):
             acc = requantise(acc, stage, divisors)
             divisors = None
+        elif isinstance(stage, FixedPoint):
+            acc = fixed_point(acc, stage)
         elif isinstance(stage, PoolStage):
             acc = _max_windows(acc, stage)
         elif isinstance(stage, AddTerm):
             z = arrays[stage.value].astype(np.int64) - stage.zero_point
             acc = ((acc - stage.acc_zero_point) << stage.shift) + stage.coefficient * z
         _check_32_bits(acc, node)
-    return acc.astype(np.int8 if node.stages else np.int32)
+    return acc.astype(node.result_dtype)
 
 
 # ---- moves -------------------------------------------------------------------------------------

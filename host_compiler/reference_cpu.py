@@ -34,6 +34,28 @@ def _dequantise(inputs: list[Array], attributes: Mapping[str, Any]) -> list[Arra
     return [wide.astype(np.float32) * scale]
 
 
+def _requantise(inputs: list[Array], attributes: Mapping[str, Any]) -> list[Array]:
+    """clip(round(acc * scale) + zero_point, qmin, qmax), ties to even, in float64.
+
+    `scale` is a number, or a list along `axis`; `negative_scale`, if given, takes its place for
+    acc < 0.
+    """
+    acc = inputs[0].astype(np.float64)
+
+    def spread(scale: float | list[float]) -> Array:
+        array = np.asarray(scale, np.float64)
+        shape = [1] * acc.ndim
+        if array.ndim:
+            shape[attributes["axis"]] = -1
+        return array.reshape(shape)
+
+    real = acc * spread(attributes["scale"])
+    if "negative_scale" in attributes:
+        real = np.where(acc < 0, acc * spread(attributes["negative_scale"]), real)
+    y = np.rint(real) + attributes["zero_point"]
+    return [np.clip(y, attributes["qmin"], attributes["qmax"]).astype(attributes["dtype"])]
+
+
 def _offset(inputs: list[Array], attributes: Mapping[str, Any]) -> list[Array]:
     """x + offset as another integer type, without saturation."""
     return [(inputs[0].astype(np.int64) + attributes["offset"]).astype(attributes["dtype"])]
@@ -54,10 +76,13 @@ def _clip(inputs: list[Array], attributes: Mapping[str, Any]) -> list[Array]:
 CPU_REFERENCE: dict[str, Callable[[list[Array], Mapping[str, Any]], list[Array]]] = {
     "quantize": _quantise,
     "dequantize": _dequantise,
+    "requantize": _requantise,
     "offset": _offset,
     "identity": lambda inputs, attributes: [inputs[0]],
     "add": lambda inputs, attributes: [inputs[0] + inputs[1]],
     "sub": lambda inputs, attributes: [inputs[0] - inputs[1]],
+    "mul": lambda inputs, attributes: [inputs[0] * inputs[1]],
+    "div": lambda inputs, attributes: [inputs[0] / inputs[1]],
     "relu": lambda inputs, attributes: [np.maximum(inputs[0], 0)],
     "leaky_relu": _leaky_relu,
     "clip": _clip,

@@ -15,7 +15,7 @@ from host_compiler.ir.nodes import (
     SumPool,
     WeightedSum,
 )
-from host_compiler.ir.stages import AddTerm, PoolStage, Requant, Rounding, Stage
+from host_compiler.ir.stages import AddTerm, FixedPoint, PoolStage, Requant, Rounding, Stage
 
 __all__ = [
     "Accumulate",
@@ -24,6 +24,7 @@ __all__ = [
     "Conv",
     "ConvTranspose",
     "CpuOp",
+    "FixedPoint",
     "Graph",
     "MaxPool",
     "Node",

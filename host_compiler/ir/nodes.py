@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from host_compiler.ir.graph import Graph, GraphError, Value
-from host_compiler.ir.stages import AddTerm, PoolStage, Requant, Stage
+from host_compiler.ir.stages import AddTerm, FixedPoint, PoolStage, Requant, Stage
 
 __all__ = [
     "Accumulate",
@@ -31,6 +31,7 @@ __all__ = [
     "SumPool",
     "WeightedSum",
     "pooled_size",
+    "window_shape",
 ]
 
 
@@ -72,8 +73,8 @@ class Accumulate(Node):
     """Base of what ends in accumulators: a sum, then `stages`, then a store.
 
     `inputs[0]` (and more, for WeightedSum) feed the sum; each AddTerm's value follows in the
-    order of the stages. With a Requant among the stages the result is int8; without any stage
-    it is the sums themselves, int32.
+    order of the stages. The result is int8 where the last stage but for pooling is a Requant or
+    FixedPoint, and the accumulators themselves, int32, otherwise.
     """
 
     stages: tuple[Stage, ...] = dataclasses.field(default=(), kw_only=True)
@@ -81,6 +82,12 @@ class Accumulate(Node):
     def sum_shape(self, graph: Graph) -> tuple[int, ...]:
         """Shape (N, C, H, W) of the sum before the stages."""
         raise NotImplementedError
+
+    @property
+    def result_dtype(self) -> str:
+        """int8, or int32 where the accumulators are the result."""
+        last = [stage for stage in self.stages if not isinstance(stage, PoolStage)][-1:]
+        return "int8" if last and isinstance(last[0], Requant | FixedPoint) else "int32"
 
     def verify(self, graph: Graph) -> None:
         """Check the sum's and the stages' shapes."""
@@ -92,15 +99,16 @@ class Accumulate(Node):
             if isinstance(stage, AddTerm):
                 self._expect(graph.values[stage.value], shape)
             elif isinstance(stage, PoolStage):
-                shape = shape[:2] + _window_shape(shape, stage)
-            elif stage.multiplier.shape not in ((), (shape[1],)):
-                self._refuse(f"multiplier must have shape () or ({shape[1]},)")
-        if self.stages and not any(isinstance(stage, Requant) for stage in self.stages):
-            self._refuse("stages must hold a Requant")
-        self._expect(graph.values[self.outputs[0]], shape, "int8" if self.stages else "int32")
+                shape = shape[:2] + window_shape(shape, stage)
+            else:
+                factors = stage.multiplier if isinstance(stage, Requant) else stage.factors
+                if factors.shape not in ((), (shape[1],)):
+                    self._refuse(f"multiplier must have shape () or ({shape[1]},)")
+        self._expect(graph.values[self.outputs[0]], shape, self.result_dtype)
 
 
-def _window_shape(shape: tuple[int, ...], window: PoolStage | MaxPool | SumPool) -> tuple[int, int]:
+def window_shape(shape: tuple[int, ...], window: PoolStage | MaxPool | SumPool) -> tuple[int, int]:
+    """(height, width) of what a window yields that slides over (N, C, H, W)."""
     pads = (window.pads[0] + window.pads[2], window.pads[1] + window.pads[3])
     height, width = (
         pooled_size(shape[2 + i], window.kernel[i], window.strides[i], pads[i], window.dilations[i])
@@ -136,7 +144,7 @@ class Conv(Accumulate):
         if len(x) != 4 or x[1] != self.weight.shape[1] * self.group:
             self._refuse(f"weight {self.weight.shape} and group {self.group} must fit input {x}")
         window = PoolStage(self.kernel, self.strides, self.pads, self.dilations)
-        return (x[0], self.weight.shape[0], *_window_shape(x, window))
+        return (x[0], self.weight.shape[0], *window_shape(x, window))
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -205,7 +213,7 @@ class SumPool(Accumulate):
     def sum_shape(self, graph: Graph) -> tuple[int, ...]:
         """Shape of the pooled sums."""
         x = graph.values[self.inputs[0]].shape
-        shape = x[:2] + _window_shape(x, self)
+        shape = x[:2] + window_shape(x, self)
         if self.divisors is not None and self.divisors.shape != shape[2:]:
             self._refuse(f"divisors must have shape {shape[2:]}, not {self.divisors.shape}")
         return shape
@@ -223,7 +231,7 @@ class MaxPool(Node):
     def verify(self, graph: Graph) -> None:
         """Check the output's shape."""
         x = graph.values[self.inputs[0]]
-        self._expect(graph.values[self.outputs[0]], x.shape[:2] + _window_shape(x.shape, self))
+        self._expect(graph.values[self.outputs[0]], x.shape[:2] + window_shape(x.shape, self))
 
 
 @dataclasses.dataclass(frozen=True, eq=False)

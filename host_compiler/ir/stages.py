@@ -12,7 +12,7 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["AddTerm", "PoolStage", "Requant", "Rounding", "Stage"]
+__all__ = ["AddTerm", "FixedPoint", "PoolStage", "Requant", "Rounding", "Stage"]
 
 Rounding = Literal["half_even", "half_up"]
 """`half_even` is what ONNX's QuantizeLinear does; `half_up` is add-half-then-shift."""
@@ -58,6 +58,23 @@ class Requant:
         return self._shifts(self.negative_multiplier)
 
 
+@dataclasses.dataclass(frozen=True, eq=False)
+class FixedPoint:
+    """Rescale by a fixed-point factor, as an ALU that multiplies does it.
+
+    y = clip(r(r(acc, pre_shifts) * factors, post_shifts) + zero_point, qmin, qmax), where
+    r(a, s) = (a + 2^(s-1)) >> s for s > 0 and a for s = 0. The arrays are int64 of shape () or
+    (channels,).
+    """
+
+    pre_shifts: npt.NDArray[np.int64]
+    factors: npt.NDArray[np.int64]
+    post_shifts: npt.NDArray[np.int64]
+    zero_point: int = 0
+    qmin: int = -128
+    qmax: int = 127
+
+
 @dataclasses.dataclass(frozen=True)
 class AddTerm:
     """Add another tensor of the accumulator's shape (a residual).
@@ -86,4 +103,4 @@ class PoolStage:
     dilations: tuple[int, int] = (1, 1)
 
 
-Stage = Requant | AddTerm | PoolStage
+Stage = Requant | FixedPoint | AddTerm | PoolStage

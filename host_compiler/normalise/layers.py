@@ -12,6 +12,7 @@ from host_compiler.ir import (
     Concat,
     Conv,
     ConvTranspose,
+    FixedPoint,
     Graph,
     MaxPool,
     Node,
@@ -27,6 +28,7 @@ from host_compiler.layer import (
     AddBias,
     Layer,
     LayerStep,
+    Multiply,
     Pool,
     Requantise,
     ShiftLeft,
@@ -130,9 +132,8 @@ def _pool_steps(
 ) -> list[LayerStep]:
     taps = window_taps(node.kernel, node.pads, node.dilations, one_tile=True)
     factor, offset, tail = 1, 0, stages
-    if stages:
+    if stages and isinstance(stages[0], Requant):
         first, *rest = stages
-        assert isinstance(first, Requant)
         if node.divisors is not None:
             raise NotExact("windows at the border average fewer elements")
         if first.multiplier.ndim or first.negative_multiplier is not None:
@@ -165,6 +166,17 @@ def _stage_steps(
             if not is_shift(stage):
                 raise NotExact("a scale that is not a power of two")
             steps.append(requantise_step(stage))
+        elif isinstance(stage, FixedPoint):
+            steps.append(
+                Multiply(
+                    stage.pre_shifts,
+                    stage.factors,
+                    stage.post_shifts,
+                    stage.zero_point,
+                    stage.qmin,
+                    stage.qmax,
+                )
+            )
         else:
             steps += _addend_steps(stage, refs[stage.value], block)
     return steps
