@@ -40,7 +40,12 @@ sim_engine* sim_new(const sim_settings* settings, const sim_slot* mem, const sim
         sim_free(engine);
         return NULL;
     }
-    sim_reset(engine);
+    /* New memory is zero already, and large buffers cost nothing until they are touched. */
+    engine->uop_version = 1;
+    if (engine->gemm && !engine->gemm->zero_stays_zero) {
+        engine->gemm->lay_inp(&engine->view, 0, settings->inp_depth);
+        engine->gemm->lay_wgt(&engine->view, 0, settings->wgt_depth);
+    }
     return engine;
 }
 

@@ -66,6 +66,12 @@ static void SIM_PATH(rows_keep)(const gemm_view* view, uint32_t first, uint32_t 
 }
 
 static const gemm_kernels SIM_PATH(rows) = {
-    SIM_PATH(rows_no_inp), SIM_PATH(rows_no_wgt),   SIM_PATH(rows_keep),     SIM_PATH(rows_keep),
-    SIM_PATH(rows_any),    SIM_PATH(rows_same_wgt), SIM_PATH(rows_same_dst),
+    1,
+    SIM_PATH(rows_no_inp),
+    SIM_PATH(rows_no_wgt),
+    SIM_PATH(rows_keep),
+    SIM_PATH(rows_keep),
+    SIM_PATH(rows_any),
+    SIM_PATH(rows_same_wgt),
+    SIM_PATH(rows_same_dst),
 };

@@ -18,6 +18,7 @@ typedef struct {
 /* GEMM inner loops: n micro-ops, whose indices are a first index plus a list's entries. Sums are
  * modulo 2^32, so the order of the micro-ops is free. */
 typedef struct {
+    int zero_stays_zero; /* elements of zeros are zeros in the path's layout, too */
     /* Bytes of an element in the path's layout; 0: it reads the plain one. */
     size_t (*inp_laid_bytes)(uint32_t batch, uint32_t block);
     size_t (*wgt_laid_bytes)(uint32_t block);

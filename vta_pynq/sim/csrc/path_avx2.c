@@ -198,8 +198,8 @@ static SIM_TARGET void tiles_same_dst(const gemm_view* view, uint32_t dst, uint3
 }
 
 static const gemm_kernels tiles = {
-    tiles_inp_bytes, tiles_wgt_bytes, tiles_lay_inp,  tiles_lay_wgt,
-    tiles_any,       tiles_same_wgt,  tiles_same_dst,
+    1,         tiles_inp_bytes, tiles_wgt_bytes, tiles_lay_inp, tiles_lay_wgt,
+    tiles_any, tiles_same_wgt,  tiles_same_dst,
 };
 
 static int avx2_available(void) {

@@ -151,8 +151,8 @@ static void tiles_same_dst(const gemm_view* view, uint32_t dst, uint32_t src, co
 }
 
 static const gemm_kernels tiles = {
-    tiles_inp_bytes, tiles_wgt_bytes, tiles_lay_inp,  tiles_lay_wgt,
-    tiles_any,       tiles_same_wgt,  tiles_same_dst,
+    1,         tiles_inp_bytes, tiles_wgt_bytes, tiles_lay_inp, tiles_lay_wgt,
+    tiles_any, tiles_same_wgt,  tiles_same_dst,
 };
 
 static int neon_available(void) {
