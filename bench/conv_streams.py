@@ -135,7 +135,6 @@ def conv_stream(layer: ConvLayer, dialect: Dialect, config: HwConfig, bases: Any
                        ("OUT", config.out_bytes)):  # fmt: skip
         at[kind] //= size
     out.load(MemType.UOP, 0, at["UOP"], len(uops))
-    out.load(MemType.INP, 0, 0, 0, pop_next=0)
     for _ in range(2):  # both contexts are free
         out.emit(Opcode.LOAD, memory_type=int(MemType.UOP), push_prev=1)
     loops = {"uop_bgn": 0, "uop_end": row_uops, "iter_out": 1, "iter_in": layer.rows,
