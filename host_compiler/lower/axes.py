@@ -8,6 +8,7 @@ positions advance by constant steps.
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import math
 from collections.abc import Iterable, Sequence
 
@@ -56,7 +57,7 @@ class AxisTaps:
                 tuple((o, self.step * a + o) for o, low, high in inside if low <= a <= high),
                 self.step,
             )
-            for a, b in zip(edges, edges[1:], strict=False)
+            for a, b in itertools.pairwise(edges)
         ]
 
     def window(self, begin: int, end: int) -> Window | None:

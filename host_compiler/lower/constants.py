@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from host_compiler.lower.lowered import Lowered
+from host_compiler.lower.vectors import addend_input, addend_tiles
 from host_compiler.lower.work import WeightKey
 from vta_pynq.isa.table import MemType
 
@@ -41,6 +42,7 @@ class ConstantPlan:
         self.weight_elems = at
         name = lowered.prepared.layer.name
         self.weight_name, self.vector_name = f"{name}.wgt", f"{name}.acc"
+        self.input_name = f"{name}.inp"
 
     def build(self) -> tuple[Constant, ...]:
         """The data."""
@@ -51,12 +53,20 @@ class ConstantPlan:
             shared = [w.shared for w in lowered.prepared.terms if w.shared is not None]
             if shared:
                 tiles[: len(shared)] = shared
+            at = lowered.places.addend_base
+            for vector in lowered.vectors.as_tiles:
+                blocks = lowered.prepared.out_blocks
+                tiles[at : at + blocks] = addend_tiles(vector, blocks, config.block)
+                at += blocks
             for key, at in self.weight_offset.items():
                 tiles[at : at + lowered.weight_count(key)] = lowered.weight_tiles(key)
             result.append(Constant(self.weight_name, MemType.WGT, self.weight_elems, tiles))
         vectors = pack_vectors(lowered)
         if vectors is not None:
             result.append(Constant(self.vector_name, MemType.ACC, len(vectors), vectors))
+        if lowered.vectors.as_tiles:
+            element = addend_input(config.batch, config.block)
+            result.append(Constant(self.input_name, MemType.INP, len(element), element))
         return tuple(result)
 
     def vector_offset(self, first_block: int) -> int:
@@ -64,7 +74,7 @@ class ConstantPlan:
         lowered = self._lowered
         if lowered.places.vectors_stay:
             return 0
-        return first_block * len(lowered.prepared.vectors)
+        return first_block * len(lowered.vectors.in_acc)
 
 
 def pack_vectors(lowered: Lowered) -> npt.NDArray[np.int32] | None:
@@ -76,10 +86,10 @@ def pack_vectors(lowered: Lowered) -> npt.NDArray[np.int32] | None:
     prepared = lowered.prepared
     config = prepared.target.config
     blocks, size = prepared.out_blocks, lowered.places.vector_blocks
-    if not prepared.vectors:
+    if not lowered.vectors.in_acc:
         return None
-    table = np.zeros((len(prepared.vectors), blocks * config.block), np.int32)
-    for number, vector in enumerate(prepared.vectors):
+    table = np.zeros((len(lowered.vectors.in_acc), blocks * config.block), np.int32)
+    for number, vector in enumerate(lowered.vectors.in_acc):
         table[number, : len(vector)] = vector
     spread = table.reshape(len(table), blocks, 1, config.block)
     parts = [

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from host_compiler.lower.alu_steps import AluStep, Join, PoolMax
 from host_compiler.lower.constants import ConstantPlan
 from host_compiler.lower.issue import Issuer
-from host_compiler.lower.loops import LoopChooser
+from host_compiler.lower.loops import choose_loops
 from host_compiler.lower.lowered import Lowered
 from host_compiler.lower.moves import load_moves, store_moves
 from host_compiler.lower.nests import build_nests
@@ -27,23 +27,24 @@ class Emitter:
 
     def __init__(
         self, builder: KernelBuilder, lowered: Lowered, constants: ConstantPlan,
-        chooser: LoopChooser, buffers: Mapping[str, DramBuffer | DramView],
+        buffers: Mapping[str, DramBuffer | DramView],
     ) -> None:  # fmt: skip
         self._builder, self._lowered, self._constants = builder, lowered, constants
-        self._chooser, self._buffers = chooser, buffers
+        self._buffers = buffers
         self._prepared, self._places = lowered.prepared, lowered.places
         self._issuer = Issuer(builder)
-        self._steps = StepWriter(self._prepared, self._issuer)
+        self._modes = choose_loops(lowered)
+        self._steps = StepWriter(lowered, self._issuer)
+        self._addends_loaded = False
         self._began: set[tuple[Tile, int]] = set()
         self._vectors_of: tuple[int, int] | None = None
-        self._numbers = {tile: number for number, tile in enumerate(lowered.tiles)}
 
     def run(self) -> None:
         """Append everything."""
-        if self._places.wgt_base:
+        if self._places.addend_base:
             weights = self._buffers[self._constants.weight_name]
-            self._builder.load(MemType.WGT, 0, weights, x=self._places.wgt_base)
-        if self._prepared.vectors and self._places.vectors_stay:
+            self._builder.load(MemType.WGT, 0, weights, x=self._places.addend_base)
+        if self._lowered.vectors.in_acc and self._places.vectors_stay:
             self._load_vectors(0, self._prepared.out_blocks)
         for at, work in enumerate(self._lowered.work):
             if isinstance(work, Item):
@@ -53,9 +54,20 @@ class Emitter:
 
     # ---- data ----------------------------------------------------------------------------
 
+    def _need_addends(self) -> None:
+        """Load the addends' tiles and their input once, after the data of the first item."""
+        places = self._places
+        if self._addends_loaded or not self._lowered.vectors.as_tiles:
+            return
+        self._addends_loaded = True
+        weights = self._buffers[self._constants.weight_name]
+        first, count = places.addend_base, places.wgt_base - places.addend_base
+        self._builder.load(MemType.INP, 0, self._buffers[self._constants.input_name])
+        self._builder.load(MemType.WGT, first, weights[first], x=count)
+
     def _load_vectors(self, first: int, blocks: int) -> None:
         source = self._buffers[self._constants.vector_name]
-        count = len(self._prepared.vectors) * blocks
+        count = len(self._lowered.vectors.in_acc) * blocks
         offset = self._constants.vector_offset(first)
         self._builder.load(MemType.ACC, 0, source[offset], x=count)
 
@@ -64,7 +76,7 @@ class Emitter:
         if self._places.vectors_stay:
             return tile.blocks[0], self._prepared.out_blocks
         blocks = tile.blocks[1] - tile.blocks[0]
-        if self._prepared.vectors and self._vectors_of != tile.blocks:
+        if self._lowered.vectors.in_acc and self._vectors_of != tile.blocks:
             self._load_vectors(tile.blocks[0], blocks)
             self._vectors_of = tile.blocks
         return 0, blocks
@@ -89,10 +101,9 @@ class Emitter:
     # ---- compute -------------------------------------------------------------------------
 
     def _areas(self, tile: Tile, group: int) -> tuple[int, int]:
-        lowered, places = self._lowered, self._places
-        number = self._numbers[tile] * lowered.groups + group
-        base = places.acc_base + number % lowered.schedule.acc_slots * places.acc_slot
-        return base, base + lowered.schedule.group * places.area[0]
+        places = self._places
+        base = places.acc_base + self._lowered.acc_slot_of(tile, group) * places.acc_slot
+        return base, base + self._lowered.schedule.group * places.area[0]
 
     def _begin(self, tile: Tile, group: int, blocks: int) -> None:
         if (tile, group) not in self._began:
@@ -119,7 +130,7 @@ class Emitter:
         if self._issuer.known(key):
             return
         plans = []
-        for nest in build_nests(shape, self._chooser.mode(work.term, shape)):
+        for nest in build_nests(shape, self._modes[shape]):
             uops = self._builder.uops(nest.dst + acc, nest.src + inp, nest.wgt + wgt)
             plans.append(self._builder.plan_gemm(uops, *nest.loops))
         self._issuer.keep(key, plans)
@@ -132,10 +143,11 @@ class Emitter:
         inner = work.outs[0] - tile.blocks[0]
         region = Region(
             tile, blocks, self._areas(tile, work.group), prepared.stage_space[work.stage],
-            (first + inner, advance),
+            (first + inner, advance), work.outs[0],
         )  # fmt: skip
         addend, stage = prepared.addends[work.stage], prepared.stages[work.stage]
         if addend is not None:
+            self._need_addends()
             self._steps.addend(addend, region)
         for step in stage.steps:
             self._steps.step(step, region)

@@ -2,40 +2,65 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Hashable
+
+from host_compiler.lower.lowered import Lowered
 from host_compiler.lower.nests import ItemShape, count_nests
-from host_compiler.lower.prepared import Prepared
-from host_compiler.schedule.parameters import LOOP_MODES, Schedule
+from host_compiler.lower.work import Item
+from host_compiler.schedule.parameters import LOOP_MODES
 
-__all__ = ["LoopChooser"]
+__all__ = ["choose_loops"]
+
+_INSTRUCTION = 26
+_UOP_LOAD = 52
+"""Weights of the choice, about the cycles of an instruction and of a load of micro-ops. They only
+rank modes; the cycle model has the last word."""
 
 
-class LoopChooser:
-    """Gives each item the schedule's mode, or the one with the least overhead."""
+def choose_loops(lowered: Lowered) -> dict[ItemShape, str]:
+    """A loop mode for every shape of an item: the least overhead in instructions and micro-ops.
 
-    def __init__(self, prepared: Prepared, schedule: Schedule) -> None:
-        self._schedule = schedule
-        self._distance = prepared.target.profile.gemm_acc_distance
-        self._depth = prepared.target.uop_depth
-        self._chosen: dict[ItemShape, str] = {}
+    Micro-ops are loaded once for each combination of base addresses where all of them fit the
+    micro-op SRAM, otherwise again for each item.
+    """
+    uses: Counter[ItemShape] = Counter()
+    bases: dict[ItemShape, set[Hashable]] = {}
+    terms: dict[ItemShape, int] = {}
+    for at, work in enumerate(lowered.work):
+        if isinstance(work, Item):
+            shape = lowered.shape_of(work)
+            uses[shape] += 1
+            base = (lowered.acc_slot(work), lowered.inp_slots[at], lowered.wgt_slots[at])
+            bases.setdefault(shape, set()).add(base)
+            terms[shape] = work.term
+    counts = {shape: len(places) for shape, places in bases.items()}
+    chosen, total = _choose(lowered, uses, counts, terms)
+    if total > lowered.prepared.target.uop_depth:
+        chosen, _ = _choose(lowered, uses, dict(uses), terms)
+    return chosen
 
-    def mode(self, term: int, shape: ItemShape) -> str:
-        """The mode for an item."""
-        if term < len(self._schedule.loops):
-            wanted = self._schedule.loops[term]
-            if count_nests(shape, wanted, 1) is not None:
-                return wanted
-        if shape not in self._chosen:
-            self._chosen[shape] = self._best(shape)
-        return self._chosen[shape]
 
-    def _best(self, shape: ItemShape) -> str:
-        best: tuple[int, str] | None = None
-        for mode in LOOP_MODES:
-            counts = count_nests(shape, mode, self._distance)
-            if counts is None:
-                continue
-            instructions, uops = counts
-            cost = 60 * instructions + uops
-            if best is None or cost < best[0]:
-                best = cost, mode
-        return "" if best is None else best[1]
+def _choose(
+    lowered: Lowered, uses: Counter[ItemShape], loads: dict[ItemShape, int],
+    terms: dict[ItemShape, int],
+) -> tuple[dict[ItemShape, str], int]:  # fmt: skip
+    distance = lowered.prepared.target.profile.gemm_acc_distance
+    given = lowered.schedule.loops
+    chosen: dict[ItemShape, str] = {}
+    total = 0
+    for shape, count in uses.items():
+        term = terms[shape]
+        modes = (given[term],) if term < len(given) and given[term] else LOOP_MODES
+        best: tuple[int, int, str] | None = None
+        for mode in modes:
+            found = count_nests(shape, mode, distance)
+            if found is not None:
+                instructions, uops = found
+                cost = count * instructions * _INSTRUCTION
+                cost += loads[shape] * (uops + instructions * _UOP_LOAD)
+                if best is None or cost < best[0]:
+                    best = cost, uops, mode
+        chosen[shape] = "" if best is None else best[2]
+        total += loads[shape] * (0 if best is None else best[1])
+    return chosen, total

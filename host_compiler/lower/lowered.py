@@ -11,7 +11,8 @@ from host_compiler.lower.nests import ItemShape, Pairs, relative_taps
 from host_compiler.lower.prepared import Prepared
 from host_compiler.lower.slots import assign_slots
 from host_compiler.lower.terms import TermWork
-from host_compiler.lower.tiling import tiles
+from host_compiler.lower.tiling import Tile, tiles
+from host_compiler.lower.vectors import VectorSet
 from host_compiler.lower.work import Item, WeightKey, Work, work_of_tile
 from host_compiler.schedule.parameters import Schedule
 from vta_pynq.errors import CompileError
@@ -29,6 +30,8 @@ class Places:
 
     inp_base: int
     inp_slot: int
+    addend_base: int
+    """First weight tile of the addends."""
     wgt_base: int
     wgt_slot: int
     acc_base: int
@@ -36,7 +39,7 @@ class Places:
     area: tuple[int, int]
     """Accumulators of one block in each area of a slot."""
     vectors_stay: bool
-    """Whether all constant vectors fit the accumulator at once."""
+    """Whether all constant vectors of the ALU fit the accumulator at once."""
     vector_blocks: int
     """Blocks of each constant vector that are in the accumulator at a time."""
 
@@ -48,6 +51,8 @@ class Lowered:
     ----------
     chunk
         Input blocks of an item of each term.
+    vectors
+        The constant vectors.
     places
         The SRAMs' layout.
     work
@@ -66,9 +71,12 @@ class Lowered:
         self.prepared, self.schedule = prepared, schedule
         self.tiles = list(tiles(prepared.spaces, schedule, prepared.images, prepared.out_blocks))
         self._places_of = {(t.rows, t.cols): t for t in self.tiles}
+        self.vectors = VectorSet(prepared, schedule.gemm_addend)
         self.chunk = self._chunks()
         self.places = self._place()
         self.groups = -(-schedule.blocks // schedule.group)
+        self._numbers = {tile: number for number, tile in enumerate(self.tiles)}
+        self._shapes: dict[object, ItemShape] = {}
         self.work: list[Work] = []
         for tile in self.tiles:
             self.work += work_of_tile(
@@ -133,8 +141,11 @@ class Lowered:
         inp_slot = max((c * s for c, s in zip(self.chunk, self._sizes, strict=True)), default=0)
         shared = sum(work.shared is not None for work in terms)
         wgt_slot = max((self._tile_count(w, self.chunk[w.index]) for w in terms), default=0)
-        self._fit("input", schedule.inp_slots * inp_slot, config.inp_depth)
-        self._fit("weight", shared + schedule.wgt_slots * wgt_slot, config.wgt_depth)
+        addends = len(self.vectors.as_tiles)
+        inp_base = 1 if addends else 0
+        wgt_base = shared + addends * prepared.out_blocks
+        self._fit("input", inp_base + schedule.inp_slots * inp_slot, config.inp_depth)
+        self._fit("weight", wgt_base + schedule.wgt_slots * wgt_slot, config.wgt_depth)
         spaces = len(prepared.spaces.extents)
         pixels = [max(t.pixels(s) for t in self._places_of.values()) for s in range(spaces)]
         area = prepared.area_pixels(pixels)
@@ -142,15 +153,17 @@ class Lowered:
         acc_slot = schedule.group * sum(area)
         tiles_need = schedule.acc_slots * acc_slot
         blocks = prepared.out_blocks
-        stay = len(prepared.vectors) * blocks + tiles_need <= depth
+        stay = len(self.vectors.in_acc) * blocks + tiles_need <= depth
         if not stay:
             blocks = min(schedule.blocks, blocks)
-        vectors = len(prepared.vectors) * blocks
+        vectors = len(self.vectors.in_acc) * blocks
         self._fit("constant", vectors, prepared.target.acc_source_depth)
         self._fit("accumulator", vectors + tiles_need, depth)
         if schedule.acc_slots < -(-schedule.blocks // schedule.group):
             raise Unfit(f"layer {prepared.layer.name}: a tile needs more accumulator slots")
-        return Places(0, inp_slot, shared, wgt_slot, vectors, acc_slot, area, stay, blocks)
+        return Places(
+            inp_base, inp_slot, shared, wgt_base, wgt_slot, vectors, acc_slot, area, stay, blocks
+        )
 
     def _fit(self, what: str, need: int, depth: int) -> None:
         if need > depth:
@@ -161,8 +174,23 @@ class Lowered:
 
     # ---- items ---------------------------------------------------------------------------
 
+    def acc_slot_of(self, tile: Tile, group: int) -> int:
+        """The accumulator slot of a group of a tile."""
+        return (self._numbers[tile] * self.groups + group) % self.schedule.acc_slots
+
+    def acc_slot(self, item: Item) -> int:
+        """The accumulator slot of an item."""
+        return self.acc_slot_of(item.tile, item.group)
+
     def shape_of(self, item: Item) -> ItemShape:
         """What the item's micro-ops depend on besides bases."""
+        key = (item.term, item.outs, item.piece.blocks, item.tile.rows, item.tile.cols)
+        shape = self._shapes.get(key)
+        if shape is None:
+            shape = self._shapes[key] = self._shape_of(item)
+        return shape
+
+    def _shape_of(self, item: Item) -> ItemShape:
         work = self.prepared.terms[item.term]
         space = self.prepared.stage_space[work.stage]
         area = item.piece.area

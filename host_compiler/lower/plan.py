@@ -9,7 +9,6 @@ from collections.abc import Mapping
 from host_compiler.layer import Layer
 from host_compiler.lower.constants import Constant, ConstantPlan
 from host_compiler.lower.emit import Emitter
-from host_compiler.lower.loops import LoopChooser
 from host_compiler.lower.lowered import Lowered
 from host_compiler.lower.prepared import Prepared
 from host_compiler.lower.target import Target
@@ -100,8 +99,7 @@ def emit_layer(
         name: where it lies. Elements of tensors are input elements (`MemType.INP`).
     """
     with builder.label(plan.layer.name):
-        chooser = LoopChooser(plan.lowered.prepared, plan.schedule)
-        Emitter(builder, plan.lowered, plan.constant_plan, chooser, buffers).run()
+        Emitter(builder, plan.lowered, plan.constant_plan, buffers).run()
 
 
 def tensor_elems(plan: LayerPlan) -> dict[str, int]:

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import numpy as np
-import numpy.typing as npt
-
 from host_compiler.layer import Layer, Multiply
 from host_compiler.lower.addends import AddendWork
 from host_compiler.lower.alu_steps import AluStep, CopyAside, Join, PoolMax
@@ -16,8 +13,6 @@ from host_compiler.lower.work import space_of_stages
 from vta_pynq.errors import CompileError
 
 __all__ = ["Prepared"]
-
-Ints = npt.NDArray[np.int64]
 
 
 class Prepared:
@@ -31,8 +26,8 @@ class Prepared:
         The terms of all stages in order.
     addends
         For each stage what it adds, or None.
-    vectors
-        Every constant vector, int64 (C,), that the accumulator must hold; `vector_of` finds one.
+    addend_vectors, step_vectors
+        Every vector, int64 (C,), that a stage adds, and that a step has as its operand.
     images, out_blocks
         Elements along the batch axis; output channel blocks.
     """
@@ -60,28 +55,13 @@ class Prepared:
         config = target.config
         self.images = -(-layer.sum_shape[0] // config.batch)
         self.out_blocks = -(-layer.sum_shape[1] // config.block)
-        self._vector_ids: dict[bytes, int] = {}
-        self.vectors: list[Ints] = []
-        self._collect_vectors()
-
-    def _collect_vectors(self) -> None:
-        for addend in self.addends:
-            for vector in addend.vectors() if addend else ():
-                self._add_vector(vector)
-        for stage in self.stages:
-            for step in stage.steps:
-                if isinstance(step, AluStep) and not isinstance(step.operand, int):
-                    self._add_vector(step.operand)
-
-    def _add_vector(self, vector: Ints) -> None:
-        key = vector.tobytes()
-        if key not in self._vector_ids:
-            self._vector_ids[key] = len(self.vectors)
-            self.vectors.append(vector)
-
-    def vector_of(self, vector: Ints) -> int:
-        """The number of a constant vector."""
-        return self._vector_ids[vector.tobytes()]
+        self.addend_vectors = [v for a in self.addends if a is not None for v in a.vectors()]
+        self.step_vectors = [
+            step.operand
+            for stage in self.stages
+            for step in stage.steps
+            if isinstance(step, AluStep) and not isinstance(step.operand, int)
+        ]
 
     @property
     def uses_aside(self) -> bool:

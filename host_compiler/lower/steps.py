@@ -9,13 +9,15 @@ from host_compiler.layer import Pool
 from host_compiler.lower.addends import AddendWork
 from host_compiler.lower.alu_steps import AluStep, CopyAside, Join, PoolMax, Step
 from host_compiler.lower.issue import Issuer
-from host_compiler.lower.prepared import Prepared
+from host_compiler.lower.lowered import Lowered
 from host_compiler.lower.tiling import Tile
+from host_compiler.lower.vectors import fits_immediate
 from vta_pynq.isa.table import AluOp
 
 __all__ = ["Region", "StepWriter"]
 
 Ints = npt.NDArray[np.int64]
+Loop = tuple[int, int, int, int]
 # The smallest accumulator is made by a shift: immediates have 16 bits.
 _LOWEST_IMM, _LOWEST_SHIFT = -(1 << 15), -16
 
@@ -24,15 +26,16 @@ class Region:
     """The accumulators of one group of a tile.
 
     `areas` are the first elements of the slot's two areas; `space` says which is in use.
-    `vector_base` (first, advance) is where the group's part of constant vector 0 lies and how far
-    it is to the next vector's.
+    `vectors` (first, advance) is where the group's part of constant vector 0 lies and how far it is
+    to the next vector's; `first_block` is the group's first output block.
     """
 
     def __init__(
-        self, tile: Tile, blocks: int, areas: tuple[int, int], space: int, vectors: tuple[int, int]
-    ) -> None:
+        self, tile: Tile, blocks: int, areas: tuple[int, int], space: int,
+        vectors: tuple[int, int], first_block: int,
+    ) -> None:  # fmt: skip
         self.tile, self.blocks, self.areas, self.space = tile, blocks, areas, space
-        self.vectors = vectors
+        self.vectors, self.first_block = vectors, first_block
 
     @property
     def begin(self) -> int:
@@ -53,8 +56,8 @@ class Region:
 class StepWriter:
     """Issues steps."""
 
-    def __init__(self, prepared: Prepared, issuer: Issuer) -> None:
-        self._prepared, self._issuer = prepared, issuer
+    def __init__(self, lowered: Lowered, issuer: Issuer) -> None:
+        self._lowered, self._issuer = lowered, issuer
 
     def reset(self, first: int, count: int) -> None:
         """Set accumulators to zero."""
@@ -66,24 +69,43 @@ class StepWriter:
         _, width = tile.extent(space)
         rows = work.strips(0, *tile.rows[space])
         cols = work.strips(1, *tile.cols[space])
-        blocks = np.arange(region.blocks, dtype=np.int64)
         for row in rows:
             for col in cols:
                 vector = work.vector(row.sign, col.sign)
-                first = region.begin + row.first * width + col.first
-                loops = ((row.count, row.advance * width, 0, 0), (col.count, col.advance, 0, 0))
-                dst = first + blocks * region.pixels
-                if not vector.any():
-                    continue
-                if (vector == vector[0]).all() and abs(int(vector[0])) < -_LOWEST_IMM:
-                    self._issuer.alu(AluOp.ADD, int(vector[0]), dst, dst, loops)
-                else:
-                    src = self._vector(vector, region) + blocks
-                    self._issuer.alu(AluOp.ADD, None, dst, src, loops)
+                if vector.any():
+                    first = region.begin + row.first * width + col.first
+                    loops = (
+                        (row.count, row.advance * width, 0, 0),
+                        (col.count, col.advance, 0, 0),
+                    )
+                    whole = row.count * col.count == region.pixels
+                    self._add_vector(vector, region, first, None if whole else loops)
+
+    def _add_vector(
+        self, vector: Ints, region: Region, first: int, loops: tuple[Loop, ...] | None
+    ) -> None:
+        """Add a vector to a rectangle; to the whole plane of each block where `loops` is None."""
+        blocks, pixels = np.arange(region.blocks, dtype=np.int64), region.pixels
+        uops, tile_loop, acc_loop = blocks, loops, loops
+        if loops is None:
+            uops = np.zeros(1, np.int64)
+            tile_loop = ((region.blocks, pixels, 0, 1), (pixels, 1, 0, 0))
+            acc_loop = ((region.blocks, pixels, 1, 0), (pixels, 1, 0, 0))
+        assert tile_loop is not None and acc_loop is not None
+        dst = first + uops * pixels
+        tile = self._lowered.vectors.tile_number(vector)
+        if tile is not None:
+            prepared, places = self._lowered.prepared, self._lowered.places
+            base = places.addend_base + tile * prepared.out_blocks + region.first_block
+            self._issuer.gemm(dst, 0, base + uops, tile_loop)
+        elif fits_immediate(vector):
+            self._issuer.alu(AluOp.ADD, int(vector[0]), dst, dst, acc_loop)
+        else:
+            self._issuer.alu(AluOp.ADD, None, dst, self._vector(vector, region) + uops, acc_loop)
 
     def _vector(self, vector: Ints, region: Region) -> int:
         first, advance = region.vectors
-        return first + self._prepared.vector_of(vector) * advance
+        return first + self._lowered.vectors.acc_number(vector) * advance
 
     def step(self, step: Step, region: Region) -> None:
         """Carry out a step; a pool moves the region to its next space."""

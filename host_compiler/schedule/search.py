@@ -2,41 +2,95 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import dataclasses
+import heapq
+from collections.abc import Iterable, Iterator
 
 from host_compiler.layer import Layer
 from host_compiler.lower.lowered import Lowered, Unfit
-from host_compiler.lower.plan import LayerPlan
+from host_compiler.lower.plan import LayerPlan, layer_kernel_builder
 from host_compiler.lower.prepared import Prepared
 from host_compiler.lower.target import Target
+from host_compiler.schedule.candidates import candidates
+from host_compiler.schedule.estimate import Estimator
 from host_compiler.schedule.parameters import Schedule
 from vta_pynq.errors import CompileError
+from vta_pynq.timing import simulate
+from vta_pynq.timing.profiles import DEFAULT_PROFILE, get_profile
 
-__all__ = ["plan_layer"]
+__all__ = ["measure", "plan_layer"]
+
+_TIMED = 10
+"""Candidates that the cycle model times."""
 
 
-def plan_layer(layer: Layer, target: Target, schedule: Schedule | None = None) -> LayerPlan:
-    """Plan a layer.
+def plan_layer(
+    layer: Layer, target: Target, schedule: Schedule | None = None, timed: int = _TIMED
+) -> LayerPlan:
+    """Plan a layer. Deterministic.
+
+    Parameters
+    ----------
+    layer, target
+        What to plan, and for what.
+    schedule
+        A schedule to use, such as one that a tuner found; None searches one.
+    timed
+        How many candidates the cycle model times.
 
     Raises
     ------
     CompileError
-        No schedule fits the target.
+        The layer cannot run on the target, or nothing (or not the given schedule) fits.
     """
     most_tiles = target.config.wgt_depth
     while most_tiles:
         prepared = Prepared(layer, target, most_tiles)
-        for candidate in [schedule] if schedule else _any(prepared):
-            try:
-                lowered = Lowered(prepared, candidate)
-            except Unfit:
-                continue
-            return LayerPlan(layer, target, candidate, 0, lowered)
+        wanted = [schedule] if schedule is not None else _ranked(prepared, timed)
+        best: LayerPlan | None = None
+        for candidate in wanted:
+            plan = _try(prepared, candidate)
+            if plan is not None and (best is None or plan.estimated_cycles < best.estimated_cycles):
+                best = plan
+        if best is None and schedule is None:
+            best = next((p for p in (_try(prepared, s) for s in _any(prepared)) if p), None)
+        if best is not None:
+            return best
         most_tiles //= 2
     raise CompileError(
         f"layer {layer.name}: a single output must fit the buffers of {target.config.name}, not "
         "need more; use a configuration with larger buffers"
     )
+
+
+def measure(plan: LayerPlan) -> int:
+    """Cycles of a layer on its own by the cycle model (of the default profile where the target's
+    has no notion of time)."""
+    profile = plan.target.profile
+    if profile.timing is None:
+        profile = dataclasses.replace(profile, timing=get_profile(DEFAULT_PROFILE).timing)
+    streams = layer_kernel_builder(plan).build().streams()
+    return sum(simulate(stream, profile).total_cycles for stream in streams)
+
+
+def _try(prepared: Prepared, schedule: Schedule) -> LayerPlan | None:
+    try:
+        lowered = Lowered(prepared, schedule)
+    except Unfit:
+        return None
+    plan = LayerPlan(prepared.layer, prepared.target, schedule, 0, lowered)
+    return dataclasses.replace(plan, estimated_cycles=measure(plan))
+
+
+def _ranked(prepared: Prepared, count: int) -> list[Schedule]:
+    estimator = Estimator(prepared)
+    found: Iterable[Schedule] = candidates(estimator)
+    return heapq.nsmallest(count, found, key=lambda s: (estimator.cycles(s), _order(s)))
+
+
+def _order(schedule: Schedule) -> tuple[int, ...]:
+    values = dataclasses.astuple(schedule)
+    return tuple(int(value) for value in values if isinstance(value, (int, bool)))
 
 
 def _halves(value: int) -> Iterator[int]:
@@ -48,14 +102,15 @@ def _halves(value: int) -> Iterator[int]:
 
 
 def _any(prepared: Prepared) -> Iterator[Schedule]:
+    """Simple schedules, from large tiles to a single output."""
     height, width = prepared.spaces.extents[-1]
     ins = max((w.in_blocks for w in prepared.terms), default=1)
-    outs = prepared.out_blocks
     for cols in _halves(width):
         for rows in _halves(height):
             for in_blocks in _halves(min(8, ins)):
-                for group in _halves(min(4, outs)):
-                    yield Schedule(rows, cols, group, group, in_blocks)
-                    yield Schedule(
-                        rows, cols, group, group, in_blocks, acc_slots=1, inp_slots=1, wgt_slots=1
-                    )
+                for group in _halves(min(4, prepared.out_blocks)):
+                    for slots in (2, 1):
+                        yield Schedule(
+                            rows, cols, group, group, in_blocks, inp_slots=slots,
+                            wgt_slots=slots, acc_slots=slots,
+                        )  # fmt: skip

@@ -1,0 +1,98 @@
+"""Schedules of a layer that fit the SRAMs of a target."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator
+
+from host_compiler.schedule.estimate import Estimator, Place
+from host_compiler.schedule.parameters import Schedule
+
+__all__ = ["candidates"]
+
+_MAX_SLOTS = 64
+
+
+def _sizes(extent: int) -> list[int]:
+    """Tile sizes: whatever gives another number of tiles."""
+    return sorted({-(-extent // count) for count in range(1, extent + 1)}, reverse=True)
+
+
+def _doubling(most: int) -> list[int]:
+    sizes = [1]
+    while sizes[-1] < most:
+        sizes.append(min(2 * sizes[-1], most))
+    return sizes
+
+
+def candidates(estimator: Estimator) -> Iterator[Schedule]:
+    """Every sensible combination of sizes that may fit."""
+    prepared = estimator.prepared
+    config = prepared.target.config
+    height, width = prepared.spaces.extents[-1]
+    main = estimator.main
+    ins = main.in_blocks if main is not None else 1
+    depth = prepared.target.acc_source_depth if prepared.reads_tile else config.acc_depth
+    shared = sum(work.shared is not None for work in prepared.terms)
+    outs = prepared.out_blocks
+    addend, tiles = estimator.gemm_addend
+    shared += tiles
+    for cols in _sizes(width):
+        fitted = False
+        for rows in _sizes(height):
+            place = estimator.place(rows, cols)
+            if estimator.acc_need(place, 1) > depth:
+                continue
+            for group in _doubling(outs):
+                slot = estimator.acc_need(place, group)
+                acc = max(1, depth // max(1, slot))
+                if slot > depth:
+                    break
+                for chunk in _doubling(ins):
+                    options = _memory(estimator, place, group, chunk, shared, int(addend))
+                    for inp_slots, wgt_slots in options:
+                        for schedule in _orders(rows, cols, group, chunk, acc, outs):
+                            fitted = True
+                            yield dataclasses.replace(
+                                schedule,
+                                inp_slots=inp_slots,
+                                wgt_slots=wgt_slots,
+                                gemm_addend=addend,
+                            )
+        if fitted and cols <= width // 4:
+            return
+
+
+def _orders(
+    rows: int, cols: int, group: int, chunk: int, acc: int, outs: int
+) -> Iterator[Schedule]:
+    for blocks in _doubling(outs):
+        groups = -(-blocks // group)
+        if blocks < group or groups > acc:
+            continue
+        slots = groups if groups > 1 else min(2, acc)
+        for outer in (False, True) if blocks < outs else (False,):
+            yield Schedule(rows, cols, blocks, group, chunk, outer, acc_slots=slots)
+
+
+def _memory(
+    estimator: Estimator, place: Place, group: int, chunk: int, shared: int, inputs: int
+) -> list[tuple[int, int]]:
+    """Numbers of input and weight slots."""
+    prepared = estimator.prepared
+    config = prepared.target.config
+    main = estimator.main
+    if main is None:
+        return [(1, 1)]
+    piece = chunk * place.piece_pixels[main.index]
+    chunks = -(-main.in_blocks // chunk)
+    pieces = place.count * chunks
+    inp = min((config.inp_depth - inputs) // max(1, piece), pieces, _MAX_SLOTS)
+    tiles = estimator.tiles_of(main, group, chunk)
+    parts = -(-prepared.out_blocks // group) * chunks
+    wgt = min((config.wgt_depth - shared) // max(1, tiles), parts, _MAX_SLOTS)
+    if inp < 1 or wgt < 1:
+        return []
+    inp_choices = {min(2, inp), inp} | ({chunks + 1} if chunks + 1 <= inp else set())
+    wgt_choices = {min(2, wgt), min(3, wgt), wgt}
+    return [(i, w) for i in sorted(inp_choices) for w in sorted(wgt_choices)]
