@@ -1,0 +1,179 @@
+"""`compile_model`: a model in, a program out."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from os import PathLike
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import vta_pynq
+from host_compiler.assembly import assemble
+from host_compiler.emission import emit
+from host_compiler.ir import Graph
+from host_compiler.layout import LayerTask, Tasks, build_tasks
+from host_compiler.layout.order import order_tasks
+from host_compiler.lower.plan import LayerPlan
+from host_compiler.lower.target import Target
+from host_compiler.passes import prepare
+from host_compiler.placement import Placement, place_nodes, weigh_islands
+from host_compiler.progress import Progress
+from host_compiler.report import layer_reports
+from host_compiler.schedule.search import plan_layer
+from vta_pynq.config import HwConfig
+from vta_pynq.errors import CompileError
+from vta_pynq.lint import lint_stream
+from vta_pynq.program import Program
+from vta_pynq.timing.profiles import DEFAULT_PROFILE, get_profile
+
+if TYPE_CHECKING:
+    import onnx
+
+__all__ = ["Compilation", "compile_graph", "compile_model"]
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Compilation:
+    """A program and how it came about.
+
+    Attributes
+    ----------
+    program
+        The result.
+    graph
+        The graph that the program computes bit for bit (`host_compiler.reference.run`).
+    placement
+        Where each of its nodes runs.
+    """
+
+    program: Program
+    graph: Graph
+    placement: Placement
+
+
+def compile_model(
+    model: str | PathLike[str] | bytes | onnx.ModelProto | Graph,
+    config: HwConfig | str | None = None,
+    target: str = DEFAULT_PROFILE,
+    shapes: Mapping[str, Sequence[int] | int] | None = None,
+    *,
+    name: str | None = None,
+    progress: bool = False,
+) -> Program:
+    """Compile a quantised model.
+
+    Parameters
+    ----------
+    model
+        Path or bytes of an ONNX model, the loaded model, or a graph of the importer.
+    config
+        The hardware configuration or its name; the published PYNQ builds' by default.
+    target
+        Name of the hardware profile.
+    shapes
+        What fixes dynamic shapes: see `host_compiler.importer.import_model`.
+    name
+        The program's name; the model's by default.
+    progress
+        Show progress bars where standard error is a terminal.
+
+    Raises
+    ------
+    CompileError
+        The model is damaged, or it or the configuration is not supported.
+    """
+    return compile_graph(
+        load_graph(model, shapes), make_target(config, target), name=name, progress=progress
+    ).program
+
+
+def load_graph(
+    model: str | PathLike[str] | bytes | onnx.ModelProto | Graph,
+    shapes: Mapping[str, Sequence[int] | int] | None = None,
+) -> Graph:
+    """The imported graph of whatever `compile_model` takes."""
+    if isinstance(model, Graph):
+        return model
+    from host_compiler.importer import import_model
+
+    graph = import_model(model, shapes)
+    if isinstance(model, (str, PathLike)):
+        graph.name = Path(model).stem
+    return graph
+
+
+def make_target(config: HwConfig | str | None, profile: str) -> Target:
+    """The target of a configuration (or its name; None: the default) and a profile's name."""
+    if config is None:
+        config = HwConfig()
+    elif isinstance(config, str):
+        config = HwConfig.from_name(config)
+    return Target(config, get_profile(profile))
+
+
+def compile_graph(
+    graph: Graph, target: Target, *, name: str | None = None, progress: bool = False
+) -> Compilation:
+    """Compile a graph of the importer; see `compile_model`."""
+    graph = prepare(graph, target)
+    shown = Progress(progress)
+    planner = _Planner(target, shown)
+    placement = place_nodes(graph, target.config)
+    tasks, plans = planner.plan(graph, placement)
+    weighed = weigh_islands(graph, placement, planner.node_cycles(tasks, plans))
+    if weighed != placement:
+        placement = weighed
+        tasks, plans = planner.plan(graph, placement)
+    phases = order_tasks(tasks)
+    title = name or graph.name or "model"
+    with shown.bar("emit", len(plans)) as advance:
+        emitted = emit(tasks, phases, plans, target, title, advance)
+    with shown.bar("check", 1) as advance:
+        program = assemble(
+            title, target, tasks, phases, emitted,
+            lambda step_of: layer_reports(tasks, plans, placement, step_of, target),
+            {"compiler": f"vta-pynq {vta_pynq.__version__}"},
+        )  # fmt: skip
+        _lint(program)
+        advance()
+    return Compilation(program, graph, placement)
+
+
+class _Planner:
+    """Plans layers, each distinct one once."""
+
+    def __init__(self, target: Target, progress: Progress) -> None:
+        self._target, self._progress = target, progress
+
+    def plan(self, graph: Graph, placement: Placement) -> tuple[Tasks, dict[int, LayerPlan]]:
+        """Tasks of a placed graph and the plans of its layers, by task number."""
+        tasks = build_tasks(graph, placement.accelerated, self._target.config)
+        layers = {n: t for n, t in enumerate(tasks.tasks) if isinstance(t, LayerTask)}
+        plans = {}
+        with self._progress.bar("schedule", len(layers)) as advance:
+            for number, task in layers.items():
+                plans[number] = plan_layer(task.layer, self._target)
+                advance()
+        return tasks, plans
+
+    @staticmethod
+    def node_cycles(tasks: Tasks, plans: Mapping[int, LayerPlan]) -> dict[str, int]:
+        """Estimated cycles of every accelerated node."""
+        cycles: dict[str, int] = {}
+        for number, plan in plans.items():
+            node = tasks.tasks[number].node
+            cycles[node] = cycles.get(node, 0) + plan.estimated_cycles
+        return cycles
+
+
+def _lint(program: Program) -> None:
+    """Check every stream; what the linter finds is a bug of the compiler."""
+    for stream in program.streams():
+        for finding in lint_stream(stream, program.profile).findings:
+            if finding.severity == "error":
+                raise CompileError(
+                    f"model {program.model}: instructions must pass the linter for "
+                    f"{program.profile}, not fail rule {finding.rule} ({finding.message}); this "
+                    "is a bug of the compiler: please report it with the model"
+                )

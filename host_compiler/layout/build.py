@@ -1,0 +1,290 @@
+"""Turn a placed graph into tasks: layers on blocked tensors, processor operators on plain ones,
+and what converts between the two."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from typing import Any
+
+import numpy.typing as npt
+
+from host_compiler.ir import Accumulate, Concat, CpuOp, Graph, Node, Reshape
+from host_compiler.layer import Layer, TensorRef
+from host_compiler.layout import boundary
+from host_compiler.layout.concat import plan_concats
+from host_compiler.layout.fallback import cpu_form
+from host_compiler.layout.storage import Shape4, Storage, image_shape
+from host_compiler.layout.tasks import Buffer, CpuTask, LayerTask, Role, Task, Tasks, View
+from host_compiler.normalise import make_layer
+from vta_pynq.config import HwConfig
+from vta_pynq.program import activation_layout, plain_layout
+
+__all__ = ["build_tasks"]
+
+PLANES = 4
+"""Bytes of an accumulator."""
+
+
+def build_tasks(graph: Graph, accelerated: Collection[str], config: HwConfig) -> Tasks:
+    """Tasks of a graph.
+
+    Parameters
+    ----------
+    graph
+        A verified graph.
+    accelerated
+        Names of the nodes that become layers; all others are done by the processor.
+    config
+        The accelerator's blocks and batch.
+    """
+    builder = _Builder(graph, accelerated, config)
+    for node in graph.nodes:
+        builder.add(node)
+    return builder.finish()
+
+
+class _Builder:
+    def __init__(self, graph: Graph, accelerated: Collection[str], config: HwConfig) -> None:
+        self.graph, self.config, self.accelerated = graph, config, accelerated
+        self.storage = Storage(graph)
+        self.tasks: list[Task] = []
+        self.buffers: dict[str, Buffer] = {}
+        self.views: dict[str, View] = {}
+        self._names: set[str] = set()
+        self._plain: dict[str, str] = {}
+        """Group of plain values to the tensor that holds it."""
+        self._shaped: dict[str, str] = {}
+        """Value to the plain tensor of its own shape."""
+        self._blocked: dict[str, TensorRef] = {}
+        self._planes: dict[str, tuple[TensorRef, ...]] = {}
+        self._inside = plan_concats(graph, accelerated, self.storage, config)
+        self._outputs: dict[str, str] = {}
+        self._inputs: list[str] = []
+        # Outputs first: an output's name is part of the program's interface.
+        self._names.update(graph.outputs)
+        for name in graph.inputs:
+            self._add_input(name)
+
+    # ---- names and buffers ---------------------------------------------------------------
+
+    def _unique(self, name: str) -> str:
+        chosen, number = name, 1
+        while chosen in self._names:
+            number += 1
+            chosen = f"{name}.{number}"
+        self._names.add(chosen)
+        return chosen
+
+    def _buffer(self, name: str, shape: tuple[int, ...], dtype: str, layout: str, role: Role,
+                value: str | None = None, data: npt.NDArray[Any] | None = None) -> str:  # fmt: skip
+        quant = None if value is None else self.graph.values[value].quant
+        self.buffers[name] = Buffer(name, shape, dtype, layout, role, quant, data)
+        return name
+
+    def _add_input(self, name: str) -> None:
+        value = self.graph.values[name]
+        self._names.add(name)
+        layout = plain_layout(len(value.shape))
+        self._inputs.append(self._buffer(name, value.shape, value.dtype, layout, Role.INPUT, name))
+        self._plain[self.storage.plain(name)] = name
+        self._shaped[name] = name
+
+    def _new_plain(self, value: str) -> str:
+        """Memory for a plain value that a task is about to write; the tensor of its shape."""
+        members = self.storage.members(value)
+        wanted = [m for m in members if m in self.graph.outputs and m not in self._outputs]
+        if wanted:
+            chosen, role = wanted[0], Role.OUTPUT
+            self._outputs[chosen] = chosen
+            name = chosen
+        else:
+            chosen, role = value, Role.HOST
+            name = self._unique(value)
+        spec = self.graph.values[chosen]
+        layout = plain_layout(len(spec.shape))
+        self._buffer(name, spec.shape, spec.dtype, layout, role, chosen)
+        self._plain[self.storage.plain(value)] = name
+        self._shaped[chosen] = name
+        return self._shape_of(value)
+
+    def _shape_of(self, value: str) -> str:
+        """The tensor of a plain value that exists, with the value's own shape."""
+        if value not in self._shaped:
+            root, spec = self._plain[self.storage.plain(value)], self.graph.values[value]
+            name = self._unique(value)
+            layout = plain_layout(len(spec.shape))
+            self.views[name] = View(name, root, 0, spec.shape, spec.dtype, layout, spec.quant)
+            self._shaped[value] = name
+        return self._shaped[value]
+
+    def _device(self, value: str, shape: Shape4, suffix: str = "") -> TensorRef:
+        name = self._unique(f"{value}.blocked{suffix}")
+        layout = activation_layout(self.config.batch, self.config.block)
+        self._buffer(name, shape, "int8", layout, Role.DEVICE, None if suffix else value)
+        return TensorRef(name, shape, 0, -(-shape[1] // self.config.block))
+
+    def _image(self, value: str) -> Shape4:
+        shape = image_shape(self.graph.values[value].shape)
+        assert shape is not None, f"{value} has no place on the accelerator"
+        return shape
+
+    # ---- forms of a value ----------------------------------------------------------------
+
+    def plain(self, value: str, node: Node) -> str:
+        """The plain tensor of a value; it is unpacked if there is none yet."""
+        group = self.storage.plain(value)
+        if group not in self._plain:
+            member = next(
+                m
+                for m in self.storage.members(value)
+                if self.storage.blocked(m) in self._blocked
+                or self.storage.blocked(m) in self._planes
+            )
+            ref = self._blocked.get(self.storage.blocked(member))
+            refs = (ref,) if ref is not None else self._planes[self.storage.blocked(member)]
+            shape = self._image(member)
+            target = self._new_plain(member)
+            if self.graph.values[member].shape != shape:
+                target = self._reshaped(target, shape, member)
+            reads = tuple(self._tensor_of(r) for r in refs)
+            self.tasks.append(boundary.unpack_task(node, reads, target, shape, self.config))
+        return self._shape_of(value)
+
+    def _reshaped(self, tensor: str, shape: Shape4, value: str) -> str:
+        """A view of a plain tensor with four dimensions."""
+        name = self._unique(f"{value}.image")
+        view = self.views.get(tensor)
+        root = tensor if view is None else view.of
+        dtype = self.graph.values[value].dtype
+        self.views[name] = View(name, root, 0, shape, dtype, plain_layout(4))
+        return name
+
+    def _tensor_of(self, ref: TensorRef) -> str:
+        """The tensor that a reference is: the buffer, or a view of some of its channel blocks."""
+        whole = self.buffers[ref.buffer]
+        if whole.shape == ref.shape and not ref.block_offset:
+            return ref.buffer
+        pixels = ref.shape[2] * ref.shape[3]
+        offset = ref.block_offset * pixels * self.config.batch * self.config.block
+        name = self._unique(f"{ref.buffer}[{ref.block_offset}]")
+        self.views[name] = View(name, ref.buffer, offset, ref.shape, "int8", whole.layout)
+        return name
+
+    def blocked(self, value: str, node: Node) -> TensorRef:
+        """The blocked tensor of a value; it is packed if there is none yet."""
+        group = self.storage.blocked(value)
+        if group not in self._blocked:
+            shape = self._image(value)
+            source = self.plain(value, node)
+            if self.graph.values[value].shape != shape:
+                source = self._reshaped(source, shape, value)
+            ref = self._device(value, shape)
+            self.tasks.append(boundary.pack_task(node, source, ref.buffer, self.config))
+            self._blocked[group] = ref
+        return self._blocked[group]
+
+    # ---- nodes ---------------------------------------------------------------------------
+
+    def add(self, node: Node) -> None:
+        """Append what a node needs."""
+        if isinstance(node, Reshape):
+            return
+        if node.name in self.accelerated:
+            if isinstance(node, Concat) and node.outputs[0] in self._inside.wholes:
+                self._add_concat(node)
+            else:
+                self._add_layer(node)
+        else:
+            self._add_cpu(node)
+
+    def _result(self, value: str) -> TensorRef:
+        """Where an accelerator node's int8 result goes: memory of its own, or part of a whole."""
+        group = self.storage.blocked(value)
+        place = self._inside.parts.get(group)
+        if place is None:
+            ref = self._device(value, self._image(value))
+        else:
+            whole = self._whole(place.whole)
+            ref = TensorRef(whole.buffer, self._image(value), place.block, whole.buffer_blocks)
+        self._blocked[group] = ref
+        return ref
+
+    def _whole(self, value: str) -> TensorRef:
+        group = self.storage.blocked(value)
+        if group not in self._blocked:
+            self._blocked[group] = self._device(value, self._image(value))
+        return self._blocked[group]
+
+    def _add_layer(self, node: Node) -> None:
+        refs = {name: self.blocked(name, node) for name in dict.fromkeys(node.inputs)}
+        value = node.outputs[0]
+        outputs: tuple[TensorRef, ...]
+        if isinstance(node, Accumulate) and not node.stages:
+            shape = self._image(value)
+            outputs = tuple(self._device(value, shape, f".{p}") for p in range(PLANES))
+            self._planes[self.storage.blocked(value)] = outputs
+        else:
+            outputs = (self._result(value),)
+        self._append_layer(node, refs, outputs)
+
+    def _append_layer(
+        self, node: Node, refs: Mapping[str, TensorRef], outputs: tuple[TensorRef, ...]
+    ) -> None:
+        layer = make_layer(node, self.graph, refs, outputs, self.config.block)
+        reads = tuple(dict.fromkeys(term.source.buffer for term in layer.terms))
+        writes = tuple(ref.buffer for ref in outputs)
+        name = self._unique(layer.name) if layer.name in self._names else layer.name
+        self._names.add(name)
+        layer = Layer(name, layer.sum_shape, layer.steps, layer.outputs)
+        op = type(node).__name__
+        self.tasks.append(LayerTask(name, node.name, node.source, reads, writes, layer, op))
+
+    def _add_concat(self, node: Concat) -> None:
+        """A concatenation in place: only inputs that lie elsewhere are copied."""
+        whole = self._whole(node.outputs[0])
+        at = 0
+        for name in node.inputs:
+            group, shape = self.storage.blocked(name), self._image(name)
+            place = self._inside.parts.get(group)
+            if place is None or (place.whole, place.block) != (node.outputs[0], at):
+                target = TensorRef(whole.buffer, shape, at, whole.buffer_blocks)
+                copy = Concat(f"{node.name}:{name}", (name,), (name,), source=node.source)
+                self._append_layer(copy, {name: self.blocked(name, node)}, (target,))
+            at += -(-shape[1] // self.config.block)
+
+    def _add_cpu(self, node: Node) -> None:
+        form = node if isinstance(node, CpuOp) else cpu_form(node, self.graph)
+        reads = []
+        for name in form.inputs:
+            reads.append(self.plain(name, node))
+        for number, data in enumerate(form.constants):
+            name = self._unique(f"{node.name}.constant{number}")
+            layout = plain_layout(data.ndim)
+            reads.append(self._buffer(name, data.shape, data.dtype.name, layout, Role.CONST,
+                                      None, data))  # fmt: skip
+        writes = tuple(self._new_plain(name) for name in node.outputs)
+        self.tasks.append(
+            CpuTask(node.name, node.name, node.source, tuple(reads), writes, form.op,
+                    dict(form.attributes))
+        )  # fmt: skip
+
+    # ---- end -----------------------------------------------------------------------------
+
+    def finish(self) -> Tasks:
+        """Bring the outputs about and hand everything out."""
+        for name in self.graph.outputs:
+            node = self.graph.producer(name) or Reshape(name, (name,), (name,))
+            source = self.plain(name, node)
+            if name in self._outputs:
+                continue
+            spec = self.graph.values[name]
+            target = name if name not in self.buffers else self._unique(name)
+            layout = plain_layout(len(spec.shape))
+            self._buffer(target, spec.shape, spec.dtype, layout, Role.OUTPUT, name)
+            self._outputs[name] = target
+            self.tasks.append(
+                CpuTask(f"{name}:output", node.name, node.source, (source,), (target,),
+                        "identity", {})
+            )  # fmt: skip
+        outputs = tuple(self._outputs[name] for name in self.graph.outputs)
+        return Tasks(tuple(self.tasks), self.buffers, self.views, tuple(self._inputs), outputs)
