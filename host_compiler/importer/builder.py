@@ -18,6 +18,7 @@ from host_compiler.importer.carriers import (
     QuantConst,
     Quantised,
 )
+from host_compiler.importer.fraction import with_bias_fraction
 from host_compiler.importer.source import OnnxModel, OnnxNode
 from host_compiler.ir import (
     Concat,
@@ -186,6 +187,8 @@ class GraphBuilder:
             "half_even",
             None if pending.leak is None else multiplier * pending.leak,
         )
+        pending, rounding = with_bias_fraction(pending, final)
+        final = dataclasses.replace(final, rounding=rounding)
         out = self._accumulate(
             pending, name, (*pending.stages, final), "int8", source, Quant((scale,), (zero_point,))
         )
@@ -245,9 +248,7 @@ class GraphBuilder:
         )
 
     def _real_sum(self, name: str, pending: Pending) -> str:
-        if pending.stages:
-            raise CompileError(f"value {name!r}: a sum of several tensors must be quantised")
-        out = self._accumulate(pending, f"{name}.sum", (), "int32", (), None)
+        out = self._accumulate(pending, f"{name}.sum", pending.stages, "int32", (), None)
         attributes: dict[str, Any] = {
             "scale": pending.scale.tolist() if pending.scale.ndim else float(pending.scale),
             "zero_point": 0,
@@ -256,6 +257,10 @@ class GraphBuilder:
             attributes["axis"] = 1
         shape = self.values[out].shape
         real = self.cpu("dequantize", [out], f"{name}.real", shape, "float32", attributes)
+        if pending.fraction is not None:
+            rest = np.asarray(pending.fraction * pending.scale, np.float32)
+            rest = rest.reshape(1, -1, 1, 1) if rest.ndim else rest
+            real = self.cpu("add", [real], f"{name}.bias", shape, "float32", constants=[rest])
         if pending.leak is not None:
             real = self.cpu(
                 "leaky_relu", [real], f"{name}.leaky", shape, "float32", {"alpha": pending.leak}

@@ -80,7 +80,9 @@ class Pending:
     `kind` and `fields` make the accumulator node; `scale` is that of its sum, shape () or
     (channels,). `addends` are stages that come before the final rescale. The real value is
     clipped to `low`..`high` and, below zero, multiplied by `leak`. `shape` is the ONNX value's,
-    where it differs from the node's (N, C, H, W).
+    where it differs from the node's (N, C, H, W). `fraction`, shape (channels,), is what a float
+    bias holds beyond the node's integers, in units of the sum, 0 <= fraction < 1. `channel_axis`
+    is that of the ONNX value.
     """
 
     kind: type[Any]
@@ -93,6 +95,13 @@ class Pending:
     low: float = -np.inf
     high: float = np.inf
     leak: float | None = None
+    fraction: npt.NDArray[np.float64] | None = None
+    channel_axis: int = 1
+
+    @property
+    def channels(self) -> int:
+        """Extent of the channel axis."""
+        return self.shape[self.channel_axis]
 
     @property
     def is_linear(self) -> bool:

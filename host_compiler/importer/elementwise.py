@@ -5,9 +5,11 @@ from __future__ import annotations
 import dataclasses
 
 import numpy as np
+import numpy.typing as npt
 
 from host_compiler.importer.builder import GraphBuilder
-from host_compiler.importer.carriers import Carrier, Pending, Quantised
+from host_compiler.importer.carriers import Const, Pending, QuantConst, Quantised
+from host_compiler.importer.fraction import plus_constant
 from host_compiler.importer.processor import on_processor
 from host_compiler.importer.registry import handles
 from host_compiler.importer.source import OnnxNode
@@ -25,10 +27,6 @@ def _integer_ratio(large: float, small: float) -> int | None:
     return int(ratio) if ratio == int(ratio) and 1 <= ratio <= _MAX_RATIO else None
 
 
-def _is_real(found: Carrier) -> bool:
-    return isinstance(found, Quantised) and found.real
-
-
 @handles("Add", "Sub")
 def add(graph: GraphBuilder, node: OnnxNode) -> None:
     """a + b or a - b of one shape, exactly; anything else on the processor."""
@@ -36,8 +34,10 @@ def add(graph: GraphBuilder, node: OnnxNode) -> None:
     a, b = graph.carrier(node, 0), graph.carrier(node, 1)
     out = graph.shape(node.outputs[0])
     same = graph.shape(node.input(0)) == graph.shape(node.input(1)) == out
-    result = None
-    if same and isinstance(a, Quantised) and isinstance(b, Quantised) and a.real and b.real:
+    result = _with_constant(graph, node, sign)
+    if result is not None:
+        pass
+    elif same and isinstance(a, Quantised) and isinstance(b, Quantised) and a.real and b.real:
         result = _weighted_sum(graph, node, a, b, sign)
     elif same and isinstance(a, Pending) and isinstance(b, Quantised) and b.real:
         result = _residual(graph, node, 0, a, b, sign)
@@ -47,6 +47,32 @@ def add(graph: GraphBuilder, node: OnnxNode) -> None:
         on_processor(graph, node)
     else:
         graph.carriers[node.outputs[0]] = result
+
+
+def _with_constant(graph: GraphBuilder, node: OnnxNode, sign: int) -> Pending | None:
+    """A sum that has not been rounded yet, plus or minus a constant: part of its bias."""
+    for index in (0, 1) if sign == 1 else (0,):
+        total, other = graph.carrier(node, index), graph.carrier(node, 1 - index)
+        if not isinstance(total, Pending) or not isinstance(other, Const | QuantConst):
+            continue
+        real = other.array if isinstance(other, Const) else other.to_real()
+        channels = _per_channel(real.astype(np.float64), total)
+        if not total.is_linear or graph.uses(node.input(index)) != 1 or channels is None:
+            continue
+        found = plus_constant(total, sign * channels)
+        if found is not None:
+            return dataclasses.replace(found, source=(*found.source, node.name))
+    return None
+
+
+def _per_channel(real: npt.NDArray[np.float64], total: Pending) -> npt.NDArray[np.float64] | None:
+    """A constant operand as one value, or one for each channel of the sum; None otherwise."""
+    if real.size == 1 and real.ndim <= len(total.shape):
+        return real.reshape(())
+    wide = (1,) * (len(total.shape) - real.ndim) + real.shape
+    wanted = [1] * len(total.shape)
+    wanted[total.channel_axis] = total.channels
+    return real.reshape(-1) if list(wide) == wanted else None
 
 
 def _weighted_sum(
@@ -79,7 +105,7 @@ def _residual(
         return None
     if total.scale.ndim or graph.uses(node.input(index)) != 1:
         return None
-    if len(graph.shape(node.outputs[0])) != 4:
+    if len(graph.shape(node.outputs[0])) != 4 or total.channel_axis != 1:
         return None
     ratio = _integer_ratio(z.scale, float(total.scale))
     if ratio is None:

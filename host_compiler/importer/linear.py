@@ -10,12 +10,13 @@ import numpy.typing as npt
 
 from host_compiler.importer.builder import GraphBuilder, refuse
 from host_compiler.importer.carriers import Const, Pending, QuantConst, Quantised
+from host_compiler.importer.fraction import whole_units
 from host_compiler.importer.processor import on_processor
 from host_compiler.importer.registry import handles
 from host_compiler.importer.source import OnnxNode
 from host_compiler.ir import Conv, ConvTranspose
 
-__all__ = ["bias_integers", "conv_fields", "conv_pads"]
+__all__ = ["bias_fields", "conv_fields", "conv_pads"]
 
 Array = npt.NDArray[Any]
 
@@ -62,31 +63,33 @@ def conv_fields(node: OnnxNode, size: Sequence[int], kernel: Sequence[int]) -> d
     }
 
 
-def bias_integers(
+def bias_fields(
     graph: GraphBuilder,
     node: OnnxNode,
     index: int,
     scale: npt.NDArray[np.float64],
     channels: int,
-) -> npt.NDArray[np.int32] | None:
-    """The bias in units of the sum's scale, rounded to the nearest integer.
+) -> tuple[npt.NDArray[np.int32] | None, npt.NDArray[np.float64] | None]:
+    """The bias in units of the sum's scale: whole units, and the fraction above them.
 
-    Exact where the model holds int32 at that very scale, as quantisers write it.
+    The fraction is None where the model holds int32 at that very scale, as quantisers write it,
+    or floats that are whole units.
     """
     if not node.input(index):
-        return None
+        return None, None
     found = graph.carrier(node, index)
     if isinstance(found, QuantConst):
         centred, own = found.centred().reshape(-1), found.scale.reshape(-1)
-        integers = centred * (own / scale) if not np.array_equal(own, scale) else centred
+        units = centred * (own / scale) if not np.array_equal(own, scale) else centred
     elif isinstance(found, Const):
-        integers = found.array.astype(np.float64).reshape(-1) / scale
+        units = found.array.astype(np.float64).reshape(-1) / scale
     else:
         raise refuse(node, "bias must be constant")
-    integers = np.broadcast_to(np.rint(integers), (channels,))
-    if np.abs(integers).max(initial=0) > np.iinfo(np.int32).max:
+    units = np.broadcast_to(units, (channels,)).astype(np.float64)
+    if np.abs(units).max(initial=0) >= np.iinfo(np.int32).max:
         raise refuse(node, "bias must fit 32 bits in units of input scale times weight scale")
-    return integers.astype(np.int32)
+    whole, fraction = whole_units(units)
+    return whole.astype(np.int32), fraction
 
 
 def _sum_scale(x: Quantised, weight: QuantConst) -> npt.NDArray[np.float64]:
@@ -117,15 +120,18 @@ def conv(graph: GraphBuilder, node: OnnxNode) -> None:
     if integers.ndim == 3:
         integers, shape = integers[:, :, None], (*shape[:2], 1, shape[2])
     scale = _sum_scale(x, weight)
+    bias, fraction = bias_fields(graph, node, 2, scale, integers.shape[0])
     fields = {
         "weight": integers.astype(np.int16),
-        "bias": bias_integers(graph, node, 2, scale, integers.shape[0]),
+        "bias": bias,
         "x_zero_point": x.zero_point,
         **conv_fields(node, shape[2:], integers.shape[2:]),
     }
     source = graph.reshape(x.value, shape)
     out = graph.shape(node.outputs[0])
-    graph.carriers[node.outputs[0]] = Pending(Conv, (source,), fields, scale, out, (node.name,))
+    graph.carriers[node.outputs[0]] = Pending(
+        Conv, (source,), fields, scale, out, (node.name,), fraction=fraction
+    )
 
 
 @handles("ConvTranspose")
@@ -143,9 +149,10 @@ def conv_transpose(graph: GraphBuilder, node: OnnxNode) -> None:
     strides = _pair(node.attributes.get("strides"))
     extra = _pair(node.attributes.get("output_padding"), 0)
     scale = _sum_scale(x, weight)
+    bias, fraction = bias_fields(graph, node, 2, scale, integers.shape[1] * group)
     fields = {
         "weight": integers.astype(np.int16),
-        "bias": bias_integers(graph, node, 2, scale, integers.shape[1] * group),
+        "bias": bias,
         "x_zero_point": x.zero_point,
         "strides": strides,
         "pads": _transposed_pads(graph, node, integers.shape[2:], strides, extra),
@@ -155,7 +162,7 @@ def conv_transpose(graph: GraphBuilder, node: OnnxNode) -> None:
     }
     out = graph.shape(node.outputs[0])
     graph.carriers[node.outputs[0]] = Pending(
-        ConvTranspose, (x.value,), fields, scale, out, (node.name,)
+        ConvTranspose, (x.value,), fields, scale, out, (node.name,), fraction=fraction
     )
 
 
@@ -207,11 +214,21 @@ def matrix_product(graph: GraphBuilder, node: OnnxNode) -> None:
     scale = _sum_scale(x, weight)
     shape = graph.shape(node.input(0))
     rows = int(np.prod(shape[:-1], dtype=int))
+    bias, fraction = bias_fields(graph, node, 2, scale, integers.shape[0])
     fields = {
         "weight": integers[:, :, None, None].astype(np.int16),
-        "bias": bias_integers(graph, node, 2, scale, integers.shape[0]),
+        "bias": bias,
         "x_zero_point": x.zero_point,
     }
     source = graph.reshape(x.value, (rows, shape[-1], 1, 1))
     out = graph.shape(node.outputs[0])
-    graph.carriers[node.outputs[0]] = Pending(Conv, (source,), fields, scale, out, (node.name,))
+    graph.carriers[node.outputs[0]] = Pending(
+        Conv,
+        (source,),
+        fields,
+        scale,
+        out,
+        (node.name,),
+        fraction=fraction,
+        channel_axis=len(out) - 1,
+    )

@@ -28,6 +28,7 @@ from host_compiler.quantize.data import Samples, batches, check_samples
 from host_compiler.quantize.pairs import drop_inner_pairs
 from host_compiler.quantize.powers import best_power, snap_scales
 from host_compiler.quantize.report import QuantReport, make_report
+from host_compiler.quantize.ties import break_ties
 from vta_pynq.errors import CompileError
 
 __all__ = ["CalibrationName", "QuantizedModel", "quantize_model"]
@@ -124,6 +125,7 @@ def quantize_model(
             floats = {t.name: numpy_helper.to_array(t) for t in prepared.graph.initializer}
             snap_scales(quantised, chosen, floats)
             drop_inner_pairs(quantised)
+            break_ties(quantised)
         _tidy(quantised)
         report = make_report(prepared, quantised, samples, batch, labels)
     return QuantizedModel(quantised, report)
