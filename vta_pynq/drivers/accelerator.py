@@ -175,13 +175,35 @@ class Accelerator:
                 raise
 
     async def wait_async(self, timeout_s: float = 1.0) -> None:
-        """Like `wait`, letting other coroutines run meanwhile."""
+        """Like `wait`, letting other coroutines run meanwhile.
+
+        Where the design connects fetch's interrupt, nothing is polled until fetch has handed
+        out all instructions.
+        """
         try:
+            await self._handed_out(timeout_s)
             while not self.finished():
                 await asyncio.sleep(self._pause(timeout_s))
         except VtaError:
             self.reset()
             raise
+
+    async def _handed_out(self, timeout_s: float) -> None:
+        """Wait for fetch's interrupt, if there is one and it is still to come."""
+        interrupt = self.fetch.done_interrupt
+        if interrupt is None:
+            return
+        self.fetch.interrupt_when_done(True)
+        try:
+            # Enabled first: a fetch that is not idle now will interrupt.
+            # A wake-up may be an old one: the controller keeps the level that it saw.
+            while not self.fetch.status().idle:
+                left_s = timeout_s - (time.monotonic() - self._started_s)
+                await asyncio.wait_for(interrupt.wait(), max(left_s, 0.0))
+        except asyncio.TimeoutError:
+            pass  # the last look, and the message, are those of the polling that follows
+        finally:
+            self.fetch.interrupt_when_done(False)
 
     def run(
         self,

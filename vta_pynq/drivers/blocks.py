@@ -9,7 +9,13 @@ from typing import Any
 from pynq import DefaultIP
 
 from vta_pynq.errors import DeviceError
-from vta_pynq.isa.registers import CONTROL_BLOCK, DESIGNS, REGISTER_BYTES, IpBlock
+from vta_pynq.isa.registers import (
+    CONTROL_BLOCK,
+    DESIGNS,
+    DONE_INTERRUPT,
+    REGISTER_BYTES,
+    IpBlock,
+)
 from vta_pynq.isa.table import Module
 
 __all__ = [
@@ -26,6 +32,9 @@ _START = _CTRL.field("AP_START").mask
 _DONE = _CTRL.field("AP_DONE").mask
 _IDLE = _CTRL.field("AP_IDLE").mask
 _AUTO_RESTART = _CTRL.field("AUTO_RESTART").mask
+_INTERRUPT_REGISTERS = {register.name: register for register in CONTROL_BLOCK[1:]}
+_GLOBAL_ENABLE = _INTERRUPT_REGISTERS["GIER"].field("ENABLE").mask
+_DONE_ENABLE = _INTERRUPT_REGISTERS["IP_IER"].field(DONE_INTERRUPT).mask
 _VALUE_LIMIT = 1 << (8 * REGISTER_BYTES)
 
 
@@ -92,6 +101,17 @@ class BlockDriver(DefaultIP):  # type: ignore[misc]  # pynq has no types
     def start(self, *, forever: bool = False) -> None:
         """Start the block once, or `forever`: again whenever it has finished."""
         self.write(_CTRL.offset, _START | _AUTO_RESTART if forever else _START)
+
+    @property
+    def done_interrupt(self) -> Any:
+        """PYNQ's `Interrupt` of the block; None where the design leaves it unconnected."""
+        return getattr(self, self.block.interrupt, None)
+
+    def interrupt_when_done(self, enable: bool) -> None:
+        """Let the block interrupt when it is done, or no more; clears what is pending."""
+        self.set("IP_IER", _DONE_ENABLE if enable else 0)
+        self.set("GIER", _GLOBAL_ENABLE if enable else 0)
+        self.set("IP_ISR", self.get("IP_ISR"))  # a written 1 toggles the bit
 
     def status(self) -> ControlStatus:
         """Read CTRL, which clears its done bit."""
