@@ -19,8 +19,11 @@ from vta_pynq.timing import PROFILES, simulate
 
 NAME = "cycle model"
 CASES = pathlib.Path(__file__).resolve().parents[1] / "tests" / "conformance"
-RECORDED = {"hls-128bit": "hls_rtl_L10", "chisel-64bit": "chisel_rtl_L10"}
-RECORDED_LATENCY_CYCLES = 10
+RECORDED = {
+    profile.name: profile.timing.recorded_as
+    for profile in PROFILES.values()
+    if profile.timing is not None and profile.timing.recorded_as is not None
+}
 SPEED_CASE = "isa_double_buffer"
 SPEED_BODY = slice(13, 23)  # two tiles that leave every token count as they found it
 SPEED_INSTRUCTIONS = 1_000_000
@@ -33,9 +36,7 @@ def accuracy(folder: pathlib.Path) -> Iterator[dict[str, Any]]:
         for profile, key in RECORDED.items():
             rtl = case.meta.get("cycles", {}).get(key, 0)
             if rtl:
-                model = simulate(
-                    case.stream, profile, memory_latency_cycles=RECORDED_LATENCY_CYCLES
-                ).total_cycles
+                model = simulate(case.stream, profile).total_cycles
                 yield {"case": case.name, "profile": profile, "rtl": rtl, "model": model}
 
 

@@ -36,9 +36,10 @@ class ExpectedOutput:
 
 @dataclasses.dataclass(frozen=True)
 class Case:
-    """One conformance case."""
+    """One conformance case; its instructions lie at byte address `insn_phys`."""
 
     stream: InstructionStream
+    insn_phys: int
     outputs: tuple[ExpectedOutput, ...]
     meta: Mapping[str, Any]
 
@@ -65,7 +66,7 @@ def load_case(path: str | Path) -> Case:
     reader = _Reader(folder)
     try:
         meta = json.loads((folder / _META).read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise ProgramError(f"case {folder}: {_META} must be readable JSON: {error}") from None
     if not isinstance(meta, dict):
         raise ProgramError(f"case {folder}: {_META} must hold an object")
@@ -84,7 +85,10 @@ def load_case(path: str | Path) -> Case:
         or any(isinstance(t, bool) or not isinstance(t, int) or t < 0 for t in tokens)
     ):
         raise ProgramError(f"case {folder}: tokens_in must be {len(TOKENS)} counts, not {tokens!r}")
-    wanted = meta["outputs"] if "outputs" in meta else [reader.get(meta, "output", dict)]
+    if "outputs" in meta:
+        wanted = reader.get(meta, "outputs", list)
+    else:
+        wanted = [reader.get(meta, "output", dict)]
     stream = InstructionStream(
         name=str(meta.get("name", folder.name)),
         config=config,
@@ -92,7 +96,8 @@ def load_case(path: str | Path) -> Case:
         segments=tuple(segments),
         tokens_in=cast("tuple[int, int, int, int]", tuple(tokens)),
     )
-    return Case(stream, tuple(reader.output(entry) for entry in wanted), meta)
+    outputs = tuple(reader.output(entry) for entry in wanted)
+    return Case(stream, insn.phys, outputs, meta)
 
 
 class _Reader:
@@ -120,10 +125,13 @@ class _Reader:
         return value
 
     def read(self, name: str) -> npt.NDArray[np.uint8]:
-        if Path(name).name != name:
+        if Path(name).name != name or "\0" in name:
             raise self.fail(f"file must lie in the case's folder, not at {name!r}")
+        path = self.folder / name
+        if path.exists() and not path.is_file():  # a pipe would block
+            raise self.fail(f"file {name} must be a regular file")
         try:
-            return np.fromfile(self.folder / name, np.uint8)
+            return np.fromfile(path, np.uint8)
         except OSError as error:
             raise self.fail(f"file {name} must be readable: {error.strerror}") from None
 
@@ -147,6 +155,8 @@ class _Reader:
                 f"not {data.size} bytes"
             )
         phys = self.number(entry, "phys")
+        if phys + data.size > DRAM_BYTES:
+            raise self.fail(f"instructions must end below 2^32, not at {phys + data.size:#x}")
         words = as_words(data[: count * INSN_BYTES])
         return words, Segment(name, "INSN", phys, max(data.size, 1), data)
 
@@ -156,4 +166,6 @@ class _Reader:
         data = self.read(name)
         if data.size < size:
             raise self.fail(f"file {name} must hold {size} bytes, not {data.size}")
+        if phys + size > DRAM_BYTES:
+            raise self.fail(f"output must end below 2^32, not at {phys + size:#x}")
         return ExpectedOutput(phys, data[:size])

@@ -80,23 +80,76 @@ def test_replay_faulty_stream_is_a_failure(
 ) -> None:
     (broken / "instructions.bin").write_bytes(bytes(9 * 16))
     assert main(["replay", str(broken), "--json"]) == 1
-    (entry,) = json.loads(capsys.readouterr().out)["cases"]
-    assert entry["seconds"] is None
-    assert entry["problem"] == (
-        "stream: last instruction must be FINISH, and there is none; append it"
+    printed = capsys.readouterr()
+    (entry,) = json.loads(printed.out)["cases"]
+    assert entry == {
+        "name": CASE.name,
+        "ok": False,
+        "seconds": None,
+        "cycles": None,
+        "instructions": 9,
+    }
+    assert printed.err == (
+        "FAIL  isa_gemm_loops: 9 insns, "
+        "stream: last instruction must be FINISH, and there is none; append it\n"
     )
 
 
-@pytest.mark.parametrize("what", ["file", "missing", "profile", "nothing"])
-def test_replay_wrong_use_exits_2(
-    what: str, tmp_path: pathlib.Path, capsys: pytest.CaptureFixture[str]
+@pytest.mark.parametrize("profile", ["hls-128bit", "chisel-64bit"])
+def test_replay_measured_profile_gives_the_recorded_counts(
+    profile: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    key = {"hls-128bit": "hls_rtl_L10", "chisel-64bit": "chisel_rtl_L10"}[profile]
+    assert main(["replay", str(CASES), "--json", "--cycles", profile]) == 0
+    found = {e["name"]: e["cycles"] for e in json.loads(capsys.readouterr().out)["cases"]}
+    recorded = {c: load_case(CASES / c).meta["cycles"][key] or None for c in found}
+    assert found == recorded
+    assert main(["replay", str(CASE), "--cycles", profile]) == 0
+    assert f"{recorded[CASE.name]} cycles (RTL {recorded[CASE.name]})" in capsys.readouterr().out
+
+
+def test_replay_latency_moves_the_cycles(capsys: pytest.CaptureFixture[str]) -> None:
+    counts = []
+    for latency in ("10", "32"):
+        arguments = ["--json", "--cycles", "hls-64bit", "--latency", latency]
+        assert main(["replay", str(CASE), *arguments]) == 0
+        counts.append(json.loads(capsys.readouterr().out)["cases"][0]["cycles"])
+    assert counts[0] < counts[1]
+    assert main(["replay", str(CASE), "--json", "--cycles"]) == 0
+    assert json.loads(capsys.readouterr().out)["cases"][0]["cycles"] == counts[1]
+
+
+def test_replay_design_that_hangs_has_no_cycles_and_passes(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    case = str(CASES / "isa_load_acc8")
+    assert main(["replay", case, "--json", "--cycles", "chisel-64bit"]) == 0
+    printed = capsys.readouterr()
+    assert json.loads(printed.out)["cases"][0]["cycles"] is None
+    assert "memory type must be one that chisel-64bit knows" in printed.err
+
+
+@pytest.mark.parametrize(
+    "what", ["file", "missing", "profile", "untimed", "latency", "lonely", "path", "nothing"]
+)
+def test_replay_wrong_use_exits_2(
+    what: str,
+    tmp_path: pathlib.Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    if what == "path":
+        monkeypatch.setenv("VTA_SIM_PATH", "abacus")
     program = tmp_path / "net.vta"
     program.write_bytes(b"PK")
     arguments = {
         "file": [str(program)],
         "missing": [str(tmp_path / "absent")],
         "profile": [str(CASE), "--cycles", "warp-9"],
+        "untimed": [str(CASE), "--cycles", "functional"],
+        "latency": [str(CASE), "--cycles", "hls-64bit", "--latency", "-1"],
+        "lonely": [str(CASE), "--latency", "10"],
+        "path": [str(CASE)],
         "nothing": [],
     }[what]
     wanted = {
@@ -105,6 +158,10 @@ def test_replay_wrong_use_exits_2(
         "missing": f"{tmp_path / 'absent'}: case must be a folder with meta.json, and there is "
         "none",
         "profile": "profile must be one of",
+        "untimed": "cycle model: profile must have cycle parameters, not 'functional'",
+        "latency": "cycle model: memory latency must be in 0..1048576 cycles, not -1",
+        "lonely": "replay: --latency must come with --cycles",
+        "path": "engine: VTA_SIM_PATH must be one of",
         "nothing": "replay: at least one CASE must be given",
     }[what]
     assert main(["replay", *arguments]) == 2

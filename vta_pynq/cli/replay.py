@@ -4,16 +4,25 @@ from __future__ import annotations
 
 import argparse
 import json
+import sys
 from pathlib import Path
 
 from vta_pynq.conformance import load_case
 from vta_pynq.errors import ProgramError
 from vta_pynq.sim.replay import RUNNERS, Replay, find_cases, replay_case
-from vta_pynq.timing.profiles import DEFAULT_PROFILE, PROFILES, get_profile
+from vta_pynq.timing.costs import timing_of
+from vta_pynq.timing.profiles import DEFAULT_PROFILE, PROFILES
 
 __all__ = ["HELP", "add_arguments", "run"]
 
 HELP = "run conformance cases and compare their outputs byte for byte"
+
+
+_LATENCIES = ", ".join(
+    f"{profile.name} {profile.timing.memory_latency}"
+    for profile in PROFILES.values()
+    if profile.timing is not None
+)
 
 
 def _count(text: str) -> int:
@@ -40,7 +49,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         nargs="?",
         const=DEFAULT_PROFILE,
         metavar="PROFILE",
-        help=f"time with the cycle model too (profile: {DEFAULT_PROFILE})",
+        help=f"time with the cycle model too, on this design (default: {DEFAULT_PROFILE}); where "
+        "the case records a count of its RTL at the same memory latency, that is shown beside it",
+    )
+    parser.add_argument(
+        "--latency",
+        type=int,
+        metavar="L",
+        help=f"memory latency of the cycle model in cycles (default: the profile's: {_LATENCIES})",
     )
     parser.add_argument(
         "--repeat", type=_count, default=1, metavar="N", help="runs; their median time is given"
@@ -53,18 +69,15 @@ def _line(result: Replay) -> str:
     if result.seconds is not None:
         words.append(f"{result.seconds * 1e3:.3f} ms")
     if result.cycles is not None:
-        words.append(f"{result.cycles} cycles")
-    if result.problem:
-        words.append(result.problem)
+        recorded = result.recorded_cycles
+        words.append(f"{result.cycles} cycles" + (f" (RTL {recorded})" if recorded else ""))
+    words += [text for text in (result.problem, result.cycles_problem) if text]
     return ", ".join(words)
 
 
 def _as_json(result: Replay) -> dict[str, object]:
     names = ("name", "ok", "seconds", "cycles", "instructions")
-    entry: dict[str, object] = {name: getattr(result, name) for name in names}
-    if result.problem:
-        entry["problem"] = result.problem
-    return entry
+    return {name: getattr(result, name) for name in names}
 
 
 def run(args: argparse.Namespace) -> int:
@@ -74,17 +87,26 @@ def run(args: argparse.Namespace) -> int:
         cases.insert(0, profile)  # `--cycles CASE`: the optional value swallowed a case
         profile = DEFAULT_PROFILE
     if profile is not None:
-        get_profile(profile)
+        timing_of(profile)
+    elif args.latency is not None:
+        raise ProgramError("replay: --latency must come with --cycles")
     if not cases:
         raise ProgramError("replay: at least one CASE must be given")
     results = []
     for path in find_cases(cases):
         result = replay_case(
-            load_case(path), args.engine, args.semantics, profile, repeat=args.repeat
+            load_case(path),
+            args.engine,
+            args.semantics,
+            profile,
+            repeat=args.repeat,
+            latency=args.latency,
         )
         results.append(result)
         if not args.json:
             print(_line(result), flush=True)
+        elif result.problem or result.cycles_problem:  # JSON has no room for it
+            print(_line(result), file=sys.stderr, flush=True)
     failed = sum(not result.ok for result in results)
     if args.json:
         print(json.dumps({"cases": [_as_json(result) for result in results]}))

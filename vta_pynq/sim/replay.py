@@ -6,16 +6,20 @@ import dataclasses
 import statistics
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from vta_pynq.conformance import Case, ExpectedOutput, is_case
 from vta_pynq.errors import ProgramError, SimError
-from vta_pynq.sim.engine import Dram, Engine
+from vta_pynq.isa.encode import INSN_DTYPE
+from vta_pynq.sim.engine import Dram, Engine, StreamError
+from vta_pynq.timing.costs import instruction_cycles, timing_of
 from vta_pynq.timing.model import simulate
 
 __all__ = ["RUNNERS", "Replay", "find_cases", "replay_case"]
 
+_NOTHING = np.zeros(0, INSN_DTYPE)
 Runner = Callable[[Case, str, int], tuple[Dram, list[float]]]
 """Runs a case under a semantics a number of times; DRAM of the last run, seconds of each."""
 
@@ -25,7 +29,9 @@ class Replay:
     """The outcome of one case.
 
     `seconds` is the median of the engine's own CPU time, None where it did not finish; `cycles`
-    is the cycle model's total where that was asked for; `problem` says what is wrong, or is "".
+    is the cycle model's total where that was asked for, None where the design does not finish
+    (`cycles_problem` says why); `recorded_cycles` is what the case records of the same design at
+    the same latency. `problem` says what is wrong with the outputs, or is "".
     """
 
     name: str
@@ -34,6 +40,8 @@ class Replay:
     cycles: int | None
     instructions: int
     problem: str = ""
+    recorded_cycles: int | None = None
+    cycles_problem: str = ""
 
 
 def find_cases(paths: Sequence[str]) -> list[Path]:
@@ -64,8 +72,6 @@ def find_cases(paths: Sequence[str]) -> list[Path]:
 
 def _run_fast(case: Case, semantics: str, repeat: int) -> tuple[Dram, list[float]]:
     engine = Engine(case.stream.config, semantics=semantics)
-    phys = case.meta["insn"]["phys"]
-    insn_phys = int(phys, 0) if isinstance(phys, str) else int(phys)
     outputs = [(output.phys, output.expected.size) for output in case.outputs]
     seconds: list[float] = []
     for number in range(repeat):
@@ -73,7 +79,7 @@ def _run_fast(case: Case, semantics: str, repeat: int) -> tuple[Dram, list[float
         if number:
             engine.reset()
         engine.tokens = case.stream.tokens_in
-        seconds.append(engine.run(dram, insn_phys, len(case.stream)).seconds)
+        seconds.append(engine.run(dram, case.insn_phys, len(case.stream)).seconds)
     return dram, seconds
 
 
@@ -100,8 +106,11 @@ def replay_case(
     semantics: str = "functional",
     profile: str | None = None,
     repeat: int = 1,
+    latency: int | None = None,
 ) -> Replay:
     """Run a case and compare its outputs byte for byte.
+
+    Only these decide whether it passes; that a design would not finish leaves its cycles open.
 
     Parameters
     ----------
@@ -115,14 +124,41 @@ def replay_case(
         Hardware profile whose cycles are wanted, or None.
     repeat
         Runs, each on fresh DRAM and SRAM.
+    latency
+        Memory latency of the cycle model, in cycles; None takes the profile's.
+
+    Raises
+    ------
+    ConfigError, SimError
+        The profile, the latency or the engine's settings are impossible, or memory is short.
     """
-    count = len(case.stream)
-    cycles = None
+    timed = {} if profile is None else _time(case, profile, latency)
+    seconds = None
     try:
-        dram, seconds = RUNNERS[engine](case, semantics, repeat)
+        dram, times = RUNNERS[engine](case, semantics, repeat)
+        seconds = statistics.median(times)
         problem = "; ".join(filter(None, (_difference(dram, o) for o in case.outputs)))
-        if profile is not None:
-            cycles = simulate(case.stream, profile).total_cycles
-    except SimError as error:
-        return Replay(case.name, False, None, None, count, str(error))
-    return Replay(case.name, not problem, statistics.median(seconds), cycles, count, problem)
+    except StreamError as error:
+        problem = str(error)
+    return Replay(
+        name=case.name,
+        ok=not problem,
+        seconds=seconds,
+        instructions=len(case.stream),
+        problem=problem,
+        **{"cycles": None, **timed},
+    )
+
+
+def _time(case: Case, profile: str, latency: int | None) -> dict[str, Any]:
+    """The fields of `Replay` that the cycle model fills."""
+    timing = timing_of(profile)[1]
+    instruction_cycles(_NOTHING, profile, case.stream.config, latency)  # refuses the latency
+    same = latency is None or latency == timing.memory_latency
+    recorded = case.meta.get("cycles")
+    counts = recorded if same and isinstance(recorded, dict) else {}
+    try:
+        cycles = simulate(case.stream, profile, memory_latency_cycles=latency).total_cycles
+    except SimError as error:  # a dead-lock or hang of this design, whatever the engine did
+        return {"cycles_problem": str(error)}
+    return {"cycles": cycles, "recorded_cycles": counts.get(timing.recorded_as)}

@@ -66,7 +66,7 @@ def simulate(
         default for plain instructions.
     memory_latency_cycles
         L: cycles from a read's address handshake to its first data beat; None takes the
-        profile's (32).
+        profile's (32 for `hls-64bit`; 10, that of the measurements, for the other designs).
     detail
         Whether `CycleReport.detail` gives times and stalls of each instruction.
     tokens_in
