@@ -13,6 +13,7 @@ from host_compiler.assembly import assemble
 from host_compiler.emission import emit
 from host_compiler.ir import Graph
 from host_compiler.layout import LayerTask, Tasks, build_tasks
+from host_compiler.layout.first_conv import pack_first_convolutions
 from host_compiler.layout.order import order_tasks
 from host_compiler.lower.plan import LayerPlan
 from host_compiler.lower.target import Target
@@ -44,7 +45,7 @@ class Compilation:
     graph
         The graph that the program computes bit for bit (`host_compiler.reference.run`).
     placement
-        Where each of its nodes runs.
+        Where each node runs.
     """
 
     program: Program
@@ -116,7 +117,9 @@ def compile_graph(
     graph: Graph, target: Target, *, name: str | None = None, progress: bool = False
 ) -> Compilation:
     """Compile a graph of the importer; see `compile_model`."""
-    graph = prepare(graph, target)
+    exact = prepare(graph, target)
+    graph = pack_first_convolutions(exact, target.config)
+    graph.verify()
     shown = Progress(progress)
     planner = _Planner(target, shown)
     placement = place_nodes(graph, target.config)
@@ -137,7 +140,7 @@ def compile_graph(
         )  # fmt: skip
         _lint(program)
         advance()
-    return Compilation(program, graph, placement)
+    return Compilation(program, exact, placement)
 
 
 class _Planner:

@@ -115,8 +115,8 @@ def _split_memory(
                 lives[buffer] = (lives.get(buffer, (time, time))[0], time)
             time += 1
     inner, shared = [], []
-    for name, buffer in tasks.buffers.items():
-        if buffer.role is not Role.DEVICE or name not in seen:
+    for name, spec in tasks.buffers.items():
+        if spec.role is not Role.DEVICE or name not in seen:
             continue
         if len(seen[name]) == 1 and phases[next(iter(seen[name]))][0]:
             inner.append(name)

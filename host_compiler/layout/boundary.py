@@ -6,7 +6,10 @@ from host_compiler.ir import Node
 from host_compiler.layout.tasks import CpuTask
 from vta_pynq.config import HwConfig
 
-__all__ = ["pack_task", "unpack_task"]
+__all__ = ["BLOCKED_RESULTS", "pack_task", "unpack_task"]
+
+BLOCKED_RESULTS = ("pack_first",)
+"""Operators whose result lies in the accelerator's layout."""
 
 
 def pack_task(node: Node, source: str, target: str, config: HwConfig) -> CpuTask:

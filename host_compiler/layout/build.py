@@ -11,6 +11,7 @@ import numpy.typing as npt
 from host_compiler.ir import Accumulate, Concat, CpuOp, Graph, Node, Reshape
 from host_compiler.layer import Layer, TensorRef
 from host_compiler.layout import boundary
+from host_compiler.layout.boundary import BLOCKED_RESULTS
 from host_compiler.layout.concat import plan_concats
 from host_compiler.layout.fallback import cpu_form
 from host_compiler.layout.storage import Shape4, Storage, image_shape
@@ -209,6 +210,11 @@ class _Builder:
         self._blocked[group] = ref
         return ref
 
+    def _new_blocked(self, value: str) -> str:
+        ref = self._device(value, self._image(value))
+        self._blocked[self.storage.blocked(value)] = ref
+        return ref.buffer
+
     def _whole(self, value: str) -> TensorRef:
         group = self.storage.blocked(value)
         if group not in self._blocked:
@@ -254,6 +260,7 @@ class _Builder:
 
     def _add_cpu(self, node: Node) -> None:
         form = node if isinstance(node, CpuOp) else cpu_form(node, self.graph)
+        assert form is not None, f"{node.name} has no form on the processor"
         reads = []
         for name in form.inputs:
             reads.append(self.plain(name, node))
@@ -262,7 +269,10 @@ class _Builder:
             layout = plain_layout(data.ndim)
             reads.append(self._buffer(name, data.shape, data.dtype.name, layout, Role.CONST,
                                       None, data))  # fmt: skip
-        writes = tuple(self._new_plain(name) for name in node.outputs)
+        if form.op in BLOCKED_RESULTS:
+            writes: tuple[str, ...] = (self._new_blocked(node.outputs[0]),)
+        else:
+            writes = tuple(self._new_plain(name) for name in node.outputs)
         self.tasks.append(
             CpuTask(node.name, node.name, node.source, tuple(reads), writes, form.op,
                     dict(form.attributes))
