@@ -142,9 +142,14 @@ def count_nests(shape: ItemShape, mode: str, distance: int) -> tuple[int, int] |
     out_count = len(np.unique(outs))
     instructions = uops = 0
     for group in _groups(cells_of(shape), mode):
-        count = sum(len(cell.taps) * _spelt(cell, mode) for cell in group) * len(outs)
-        distinct = sum(_spelt(cell, mode) for cell in group) * out_count
-        if distinct < distance and (count > distinct or "i" in mode):
+        reach: dict[int, int] = {}
+        for cell in group:
+            for number, _, _ in cell.taps:
+                reach[number] = reach.get(number, 0) + _spelt(cell, mode)
+        count = sum(reach.values()) * len(outs)
+        distinct = min(reach.values()) * out_count
+        again = len(reach) > 1 or len(outs) > out_count or "i" in mode
+        if distinct < distance and again:
             return None
         instructions += 1
         uops += count

@@ -45,9 +45,10 @@ class Prepared:
         pools = [sum(isinstance(s, PoolMax) for s in stage.steps) for stage in self.stages]
         self.stage_space = space_of_stages(self.spaces, pools)
         self.terms: list[TermWork] = []
+        gap = target.input_gap_elems
         for number, stage in enumerate(self.stages):
             for term in stage.terms:
-                self.terms.append(TermWork(term, len(self.terms), number))
+                self.terms.append(TermWork(term, len(self.terms), number, gap))
         self.addends = [
             AddendWork(stage.addend, self.spaces.extents[space]) if stage.addend else None
             for stage, space in zip(self.stages, self.stage_space, strict=True)

@@ -43,7 +43,8 @@ class TermWork:
         Where all tiles in use are alike, such as an identity's: that one (block, block) int8.
     """
 
-    def __init__(self, term: Term, index: int, stage: int) -> None:
+    def __init__(self, term: Term, index: int, stage: int, gap: int) -> None:
+        self._gap = gap
         self.term, self.index, self.stage = term, index, stage
         self.pairs: npt.NDArray[np.bool_] = used_pairs(term)
         self.weights = sorted({tap.weight for tap in term.taps})
@@ -76,13 +77,20 @@ class TermWork:
 
     def area(self, rows: tuple[int, int], cols: tuple[int, int]) -> Area | None:
         """What the outputs of a tile read; None where every tap lies outside."""
-        return window_area(self.rows, self.cols, rows, cols)
+        return window_area(self.rows, self.cols, rows, cols, self._gap)
 
 
 def window_area(
-    row_taps: AxisTaps, col_taps: AxisTaps, rows: tuple[int, int], cols: tuple[int, int]
+    row_taps: AxisTaps,
+    col_taps: AxisTaps,
+    rows: tuple[int, int],
+    cols: tuple[int, int],
+    gap: int,
 ) -> Area | None:
-    """Rows and columns of the source that a rectangle of outputs needs, as they are loaded."""
+    """Rows and columns of the source that a rectangle of outputs needs, as they are loaded.
+
+    Rows that nothing reads are skipped where that saves more than `gap` elements each.
+    """
     down, across = row_taps.window(*rows), col_taps.window(*cols)
     if down is None or across is None:
         return None
@@ -91,6 +99,8 @@ def window_area(
     across = Window(across.begin, across.end)
     if 4 * len(across) >= 3 * col_taps.extent:
         across = Window(0, col_taps.extent)
+        if (down.stride - 1) * col_taps.extent <= gap:
+            down = Window(down.begin, down.end)
     return Area(down, across)
 
 

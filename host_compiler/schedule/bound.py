@@ -12,11 +12,12 @@ import dataclasses
 
 from host_compiler.lower.alu_steps import AluStep, CopyAside, Join, PoolMax
 from host_compiler.lower.prepared import Prepared
+from host_compiler.lower.target import element_cycles
 from host_compiler.lower.terms import TermWork
 from vta_pynq.errors import CompileError
-from vta_pynq.timing.parameters import LoopTiming, MoveTiming, Timing
+from vta_pynq.timing.parameters import LoopTiming, Timing
 
-__all__ = ["LayerBound", "bound_of", "element_cycles"]
+__all__ = ["LayerBound", "bound_of"]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -63,17 +64,8 @@ class LayerBound:
         return max(parts, key=lambda name: parts[name])
 
 
-def element_cycles(timing: Timing, move: MoveTiming, elem_bytes: int, client: str) -> int:
-    """Cycles that one element of a long row takes."""
-    port = timing.port_of(client)  # type: ignore[arg-type]
-    if move.packed and elem_bytes < port.bus_bytes:
-        return 1
-    beats = -(-elem_bytes // port.bus_bytes)
-    return max(1, beats * move.beat_interval * port.cycles_per_beat) + move.elem_extra
-
-
-def bound_of(prepared: Prepared) -> LayerBound:
-    """The bound of a layer.
+def bound_of(prepared: Prepared, timing: Timing | None = None) -> LayerBound:
+    """The bound of a layer, by the timing of the target's profile unless another is given.
 
     Raises
     ------
@@ -81,7 +73,7 @@ def bound_of(prepared: Prepared) -> LayerBound:
         The target's profile has no notion of time.
     """
     target = prepared.target
-    timing, config = target.profile.timing, target.config
+    timing, config = timing or target.profile.timing, target.config
     if timing is None:
         raise CompileError(
             f"profile {target.profile.name}: bound must come from a profile with timing, not this "
@@ -136,10 +128,12 @@ def _executions(prepared: Prepared, work: TermWork) -> tuple[int, int]:
 
 
 def _source_elems(prepared: Prepared, work: TermWork) -> int:
-    """Input elements of one image that are read at all, in whole rows."""
+    """Input elements of one image that are read, in whole runs of columns."""
     height, width = prepared.spaces.extents[prepared.stage_space[work.stage]]
-    area = work.area((0, height), (0, width))
-    return 0 if area is None else area.pixels * int(work.pairs.any(axis=0).sum())
+    rows, cols = work.rows.window(0, height), work.cols.window(0, width)
+    if rows is None or cols is None:
+        return 0
+    return len(rows) * len(range(cols.begin, cols.end)) * int(work.pairs.any(axis=0).sum())
 
 
 def _alu_cycles(prepared: Prepared, pixels: list[int], imm: LoopTiming, reg: LoopTiming) -> int:

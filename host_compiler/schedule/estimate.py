@@ -9,18 +9,21 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+from typing import NamedTuple
 
-from host_compiler.lower.alu_steps import AluStep, CopyAside, Join, PoolMax
+from host_compiler.lower.alu_steps import AluStep, CopyAside, Join
 from host_compiler.lower.prepared import Prepared
+from host_compiler.lower.target import element_cycles
 from host_compiler.lower.terms import TermWork
 from host_compiler.lower.tiling import tiles
 from host_compiler.lower.vectors import VectorSet
-from host_compiler.schedule.bound import bound_of, element_cycles
+from host_compiler.schedule.bound import bound_of
 from host_compiler.schedule.parameters import Schedule
-from vta_pynq.timing import get_profile
-from vta_pynq.timing.profiles import DEFAULT_PROFILE
 
 __all__ = ["Estimator", "Place"]
+
+_FINE_TRAFFIC = 1.2
+"""Bytes moved over compulsory ones that a schedule is not marked down for."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -36,15 +39,28 @@ class Place:
     """Rows of a transfer of one block; 1 where whole rows follow each other."""
 
 
+class _Costs(NamedTuple):
+    """Cycles of compute and load, of the first pieces of data, and bytes moved.
+
+    What stays is loaded while the first `share` of the computing is done, in `fill` cycles.
+    """
+
+    compute: float
+    load: float
+    first: float
+    moved: float
+    fill: float
+    share: float
+
+
 class Estimator:
     """Estimates for one layer on one target."""
 
     def __init__(self, prepared: Prepared) -> None:
         self.prepared = prepared
         target = prepared.target
-        timing = target.profile.timing or get_profile(DEFAULT_PROFILE).timing
-        assert timing is not None
-        self._timing, config = timing, target.config
+        timing, config = target.timing, target.config
+        self._timing = timing
         self._wgt_elem = element_cycles(timing, timing.wgt, config.wgt_bytes, "wgt")
         self._inp_elem = element_cycles(timing, timing.inp, config.inp_bytes, "inp")
         self._out_elem = element_cycles(timing, timing.out, config.out_bytes, "out")
@@ -52,7 +68,11 @@ class Estimator:
         self._wgt_row = timing.wgt.fixed + timing.wgt.unit + latency
         self._inp_row = timing.inp.unit + latency
         self._out_row = timing.out.fixed + timing.out.unit + latency
-        self._steps = [s for stage in prepared.stages for s in stage.steps]
+        steps = [step for stage in prepared.stages for step in stage.steps]
+        self._alu = sum(isinstance(step, (AluStep, CopyAside, Join)) for step in steps)
+        self._planes = prepared.layer.planes
+        self._bound = bound_of(prepared, timing)
+        self._group_cycles = timing.gemm.fixed * 2 + timing.alu_imm.fixed * self._alu
         self.main = max(
             prepared.terms, key=lambda w: (int(w.pairs.sum()) * len(w.term.taps), -w.index),
             default=None,
@@ -72,19 +92,6 @@ class Estimator:
         room = count * 4 <= prepared.target.config.wgt_depth
         pays = bool(count) and room and saved > 2 * count * self._wgt_elem
         return pays, count if pays else 0
-
-    @functools.cached_property
-    def bound_compute(self) -> int:
-        """Compute cycles that no schedule avoids."""
-        timed = dataclasses.replace(self.prepared.target.profile, timing=self._timing)
-        prepared = self.prepared
-        original = prepared.target
-        try:
-            prepared.target = dataclasses.replace(original, profile=timed)
-            bound = bound_of(prepared)
-        finally:
-            prepared.target = original
-        return bound.gemm_cycles + bound.alu_cycles
 
     @functools.lru_cache(maxsize=4096)  # noqa: B019 - lives as long as the search of a layer
     def place(self, rows: int, cols: int) -> Place:
@@ -123,52 +130,77 @@ class Estimator:
         return group * min(chunk, per_out) * len(work.weights)
 
     def cycles(self, s: Schedule) -> float:
-        """Estimated cycles of a schedule."""
-        prepared, timing = self.prepared, self._timing
+        """Estimated cycles of a schedule, more where it moves much more than it has to."""
+        prepared = self.prepared
         place = self.place(s.rows, s.cols)
-        ranges = -(-prepared.out_blocks // s.blocks)
         groups = -(-prepared.out_blocks // s.group)
-        compute = float(self.bound_compute)
-        load = 0.0
-        alu = sum(1 for step in self._steps if isinstance(step, (AluStep, CopyAside, Join)))
-        fixed = timing.gemm.fixed + timing.alu_imm.fixed * (alu + 1)
-        compute += place.count * groups * fixed
-        halo = 1.0
-        first = 0.0
-        for work in prepared.terms:
+        compute, load, moved = self._fixed(s, place, groups)
+        first = fill = share = 0.0
+        if self.main is not None:
+            costs = self._main(s, place, groups, self.main)
+            compute += costs.compute
+            load += costs.load
+            first, fill, share = costs.first, costs.fill, costs.share
+            moved += costs.moved
+        pixels = place.pixels[-1]
+        tail = pixels * s.group * (self._out_elem + 2 * self._alu) + self._out_row
+        store = place.count * prepared.out_blocks * pixels * self._out_elem * self._planes
+        excess = moved / max(1, self._bound.bytes) - _FINE_TRAFFIC
+        total = first + max(compute, load, store, fill + compute * (1 - share)) + tail
+        return total * (1 + max(0.0, excess))
+
+    def _fixed(self, s: Schedule, place: Place, groups: int) -> tuple[float, float, float]:
+        """Compute and load cycles and bytes besides the main term's."""
+        compute = float(self._bound.gemm_cycles + self._bound.alu_cycles)
+        compute += place.count * groups * self._group_cycles
+        load = moved = 0.0
+        config = self.prepared.target.config
+        for work in self.prepared.terms:
             if work is not self.main:
-                continue
-            chunk = min(s.in_blocks, work.in_blocks)
-            chunks = -(-work.in_blocks // chunk)
-            items = place.count * groups * chunks
-            compute += items * timing.gemm.fixed * 3
-            pieces = place.count * chunks
-            lines = place.piece_rows[work.index]
-            piece = chunk * place.piece_pixels[work.index] * self._inp_elem
-            rows = chunk * lines
-            piece += rows * self._inp_row
-            again = 1 if s.inp_slots >= min(pieces, chunks) else ranges
-            if s.channels_outer and s.inp_slots < pieces:
-                again = ranges
-            load += pieces * again * piece
-            tiles_ = self.tiles_of(work, s.group, chunk)
-            if tiles_:
-                weight = tiles_ * self._wgt_elem + self._wgt_row
-                parts = groups * chunks
-                per_range = -(-s.blocks // s.group) * chunks
-                if s.wgt_slots >= parts or (s.channels_outer and s.wgt_slots >= per_range):
-                    load += parts * weight
-                else:
-                    load += parts * weight * place.count
-                first += weight
-            first += piece
-        pixels = [p * s.group for p in place.pixels]
-        tail = pixels[-1] * (self._out_elem + 2 * alu) + self._out_row
-        for step in self._steps:
-            if isinstance(step, PoolMax):
-                tail += pixels[-1]
-        store = (
-            place.count * prepared.out_blocks * place.pixels[-1] * self._out_elem
-            * prepared.layer.planes
-        )  # fmt: skip
-        return first + max(compute, load, store) * halo + tail
+                elems = place.count * place.piece_pixels[work.index] * work.in_blocks
+                load += elems * self._inp_elem
+                moved += elems * config.inp_bytes
+                compute += place.count * groups * self._timing.gemm.fixed
+        load += self.gemm_addend[1] * self._wgt_elem
+        return compute, load, moved + self._bound.output_bytes
+
+    def _main(self, s: Schedule, place: Place, groups: int, work: TermWork) -> _Costs:
+        """What the main term costs."""
+        config, timing = self.prepared.target.config, self._timing
+        chunk = min(s.in_blocks, work.in_blocks)
+        chunks = -(-work.in_blocks // chunk)
+        ranges = -(-self.prepared.out_blocks // s.blocks)
+        items = place.count * groups * (chunks if work.dense else 1)
+        nests = 1 if len(work.term.taps) == 1 else 3
+        uops = min(place.pixels[0], s.group * chunk) * len(work.term.taps)
+        combinations = min(items, 2 * max(s.inp_slots, s.wgt_slots, s.acc_slots))
+        compute = float(items * timing.gemm.fixed * nests)
+        fits = combinations * uops <= self.prepared.target.uop_depth
+        compute += (combinations if fits else items) * (uops + timing.memory_latency)
+        pieces = place.count * chunks
+        pixels = place.piece_pixels[work.index]
+        piece = chunk * pixels * self._inp_elem
+        piece += chunk * place.piece_rows[work.index] * self._inp_row
+        again = 1 if s.inp_slots >= chunks else ranges
+        if s.channels_outer and s.inp_slots < pieces:
+            again = ranges
+        load = pieces * again * piece
+        moved = pieces * again * chunk * pixels * config.inp_bytes
+        stall = piece * (pieces * again - 1) if s.inp_slots == 1 else 0.0
+        fill, share = 0.0, 1.0
+        if s.channels_outer and s.inp_slots >= pieces:
+            fill, share = pieces * piece, 1 / ranges
+        weight, tiles_ = 0.0, self.tiles_of(work, s.group, chunk)
+        if tiles_:
+            weight = tiles_ * self._wgt_elem + self._wgt_row
+            parts = groups * (chunks if work.dense else 1)
+            in_range = -(-s.blocks // s.group) * chunks
+            stay = s.wgt_slots >= parts or (s.channels_outer and s.wgt_slots >= in_range)
+            times = parts if stay else parts * place.count
+            load += times * weight
+            moved += times * tiles_ * config.wgt_bytes
+            if s.wgt_slots == 1:
+                stall += weight * (times - 1)
+            if stay and not s.channels_outer:
+                fill, share = times * weight, 1 / place.count
+        return _Costs(compute + stall, load, piece + weight, moved, fill, share)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import heapq
-from collections.abc import Iterable, Iterator
+from collections import Counter
+from collections.abc import Iterator
 
 from host_compiler.layer import Layer
 from host_compiler.lower.lowered import Lowered, Unfit
@@ -16,12 +17,14 @@ from host_compiler.schedule.estimate import Estimator
 from host_compiler.schedule.parameters import Schedule
 from vta_pynq.errors import CompileError
 from vta_pynq.timing import simulate
-from vta_pynq.timing.profiles import DEFAULT_PROFILE, get_profile
 
 __all__ = ["measure", "plan_layer"]
 
 _TIMED = 10
 """Candidates that the cycle model times."""
+_ALIKE = 2
+"""How many of them may have the same tile sizes."""
+_LOOKED_AT = 20
 
 
 def plan_layer(
@@ -66,9 +69,7 @@ def plan_layer(
 def measure(plan: LayerPlan) -> int:
     """Cycles of a layer on its own by the cycle model (of the default profile where the target's
     has no notion of time)."""
-    profile = plan.target.profile
-    if profile.timing is None:
-        profile = dataclasses.replace(profile, timing=get_profile(DEFAULT_PROFILE).timing)
+    profile = dataclasses.replace(plan.target.profile, timing=plan.target.timing)
     streams = layer_kernel_builder(plan).build().streams()
     return sum(simulate(stream, profile).total_cycles for stream in streams)
 
@@ -83,14 +84,19 @@ def _try(prepared: Prepared, schedule: Schedule) -> LayerPlan | None:
 
 
 def _ranked(prepared: Prepared, count: int) -> list[Schedule]:
+    """The candidates with the best estimates, few of each tile size."""
     estimator = Estimator(prepared)
-    found: Iterable[Schedule] = candidates(estimator)
-    return heapq.nsmallest(count, found, key=lambda s: (estimator.cycles(s), _order(s)))
-
-
-def _order(schedule: Schedule) -> tuple[int, ...]:
-    values = dataclasses.astuple(schedule)
-    return tuple(int(value) for value in values if isinstance(value, (int, bool)))
+    scored = ((estimator.cycles(s), n, s) for n, s in enumerate(candidates(estimator)))
+    kept: list[Schedule] = []
+    alike: Counter[tuple[int, ...]] = Counter()
+    for _, _, schedule in heapq.nsmallest(_LOOKED_AT * count, scored):
+        size = (schedule.rows, schedule.cols, schedule.group, schedule.in_blocks)
+        if alike[size] < _ALIKE:
+            alike[size] += 1
+            kept.append(schedule)
+            if len(kept) == count:
+                break
+    return kept
 
 
 def _halves(value: int) -> Iterator[int]:
