@@ -1,0 +1,34 @@
+"""The operators that stay on the processor: what a program's CPU steps may name."""
+
+from vta_pynq.cpu_ops import (
+    elementwise,
+    linear,
+    movement,
+    packing,
+    pooling,
+    quantisation,
+    reduction,
+    resize,
+    sums,
+)
+from vta_pynq.cpu_ops.kernels import available_paths, use_path
+from vta_pynq.cpu_ops.registry import OPERATORS, Attribute, CpuOperator, run, validate
+
+__all__ = [
+    "OPERATORS",
+    "Attribute",
+    "CpuOperator",
+    "available_paths",
+    "elementwise",
+    "linear",
+    "movement",
+    "packing",
+    "pooling",
+    "quantisation",
+    "reduction",
+    "resize",
+    "run",
+    "sums",
+    "use_path",
+    "validate",
+]
