@@ -7,10 +7,11 @@ import pytest
 
 from tests.runtime.programs import Dense, Maker, random_weights, vta_only
 from tests.runtime.test_loader import without_token
-from tests.sim_device.rig import COMPUTE_NOP, FINISH, stream
-from vta_pynq.errors import DeviceTimeout, SimError
+from tests.sim_device.rig import COMPUTE_NOP, CONFIG_NAME, FINISH, stream
+from vta_pynq.errors import DeviceError, DeviceTimeout, SimError
 from vta_pynq.overlay import VtaOverlay
 from vta_pynq.program import ArenaKind, Program
+from vta_pynq.sim.device import SimDevice, activate
 
 RNG = np.random.default_rng(13)
 SHORT_S = 0.05
@@ -116,3 +117,24 @@ def test_run_interrupted_while_waiting_leaves_the_device_usable(
         monkeypatch.undo()
         assert not overlay.accelerator.running
         assert_right(model, dense)
+
+
+@pytest.mark.simulator
+def test_run_on_a_closed_overlay_is_refused_and_leaves_the_new_one_alone():
+    device = activate(SimDevice(tag="closed"))
+    first = VtaOverlay(CONFIG_NAME, device=device)
+    dense = layer(first)
+    x = np.zeros(dense.x_shape(), np.int8)
+    old = first.load(vta_only(dense))
+    assert_right(old, dense)
+    first.close()
+    with pytest.raises(DeviceError, match="must be open, but was closed"):
+        old.run(x)
+    with VtaOverlay(CONFIG_NAME, device=device) as second, second.load(vta_only(dense)) as new:
+        assert_right(new, dense)
+        blocks = device.accelerator
+        with pytest.raises(DeviceError):
+            old.run(x)
+        assert device.accelerator is blocks  # nothing was downloaded
+        assert_right(new, dense)
+    old.close()

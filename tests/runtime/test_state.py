@@ -233,7 +233,8 @@ def _many_runs(overlay: VtaOverlay, count: int) -> None:
     expected = dense.reference(x)
 
     def state() -> tuple[Any, int, int]:
-        gc.collect()
+        for _ in range(3):
+            gc.collect()
         return overlay.device.dram.used, len(gc.get_objects()), threading.active_count()
 
     with overlay.load(vta_only(dense)) as model:
@@ -247,7 +248,8 @@ def _many_runs(overlay: VtaOverlay, count: int) -> None:
         np.testing.assert_array_equal(y, expected)
         end = state()
     assert end[0] == begin[0]
-    assert abs(end[1] - begin[1]) < 50 and end[2] <= begin[2] + 1
+    # What other tests left behind may go meanwhile; a leak of an object a run shows.
+    assert end[1] - begin[1] < min(count // 10, 500) and end[2] <= begin[2] + 1
 
 
 def test_run_many_times_leaks_nothing(overlay: VtaOverlay):

@@ -89,6 +89,17 @@ class Accelerator:
         """Whether a stream was submitted and not waited for."""
         return self._running
 
+    def check(self) -> None:
+        """Refuse where the logic no longer is what the drivers were made for.
+
+        Raises
+        ------
+        DeviceError
+            The overlay was closed, or another one was loaded since.
+        """
+        if self._check_usable is not None:
+            self._check_usable()
+
     def prepare(self) -> None:
         """Set the blocks up after a download: bases zero, load, compute and store serving."""
         with self.lock:
@@ -123,8 +134,7 @@ class Accelerator:
                     f"accelerator: instruction count must be at least 1, not {count}; "
                     "end every program with FINISH"
                 )
-            if self._check_usable is not None:
-                self._check_usable()
+            self.check()
             # Forget what the run before wrote: from here on the valid bit means this run.
             self.compute.take_done_written()
             self._fresh = self._begun = False

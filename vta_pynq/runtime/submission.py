@@ -64,6 +64,7 @@ class DeviceQueue:
             The device failed; the logic has been reset.
         """
         with self._turn.lend(), accelerator.lock:
+            accelerator.check()  # before a reset: it would replace another overlay's logic
             if not self._is_clean(accelerator):
                 accelerator.reset()
             try:
@@ -86,11 +87,12 @@ def _state(accelerator: Accelerator) -> tuple[int, float, int]:
 
 
 def _run_one(accelerator: Accelerator, submission: Submission, timeout_s: float) -> None:
+    before = accelerator.submissions
     try:
         accelerator.submit(submission.insn_phys, len(submission.words), submission.words)
         accelerator.wait(timeout_s)
     except VtaError as error:
-        if accelerator.submissions:
+        if accelerator.submissions > before:  # started, and not reset by `wait`
             accelerator.reset()
         # The same exception, with the place in front: its class says what the caller can do.
         error.args = (f"{submission.where}: {error}", *error.args[1:])
