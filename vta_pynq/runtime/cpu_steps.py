@@ -22,7 +22,7 @@ def check_cpu_step(step: CpuStep, where: str) -> None:
     ProgramError
         The message names the step.
     """
-    from vta_pynq import cpu_ops
+    import vta_pynq.cpu_ops as cpu_ops
 
     try:
         cpu_ops.validate(step.op, step.attributes, len(step.inputs))
@@ -40,10 +40,15 @@ def run_cpu_step(step: CpuStep, arrays: Mapping[str, npt.NDArray[Any]], where: s
     VtaError
         The operator refused its operands.
     """
-    from vta_pynq import cpu_ops
+    import vta_pynq.cpu_ops as cpu_ops
 
     try:
-        results = cpu_ops.run(step.op, [arrays[name] for name in step.inputs], step.attributes)
+        results = cpu_ops.run(
+            step.op,
+            [arrays[name] for name in step.inputs],
+            step.attributes,
+            out=[arrays[name] for name in step.outputs],
+        )
     except VtaError as error:
         error.args = (f"{where}: {error}", *error.args[1:])
         raise
@@ -59,5 +64,10 @@ def run_cpu_step(step: CpuStep, arrays: Mapping[str, npt.NDArray[Any]], where: s
                 f"{where}: output '{name}' must be {target.dtype} of shape {target.shape}, not "
                 f"{result.dtype} of shape {result.shape}; compile the model again"
             )
-        if result is not target:
+        # An operator may have written the result where it belongs.
+        if _address(result) != _address(target) or not result.flags.c_contiguous:
             np.copyto(target, result.reshape(target.shape))
+
+
+def _address(array: npt.NDArray[Any]) -> int:
+    return int(array.__array_interface__["data"][0])
