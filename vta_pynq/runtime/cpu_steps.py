@@ -42,32 +42,39 @@ def run_cpu_step(step: CpuStep, arrays: Mapping[str, npt.NDArray[Any]], where: s
     """
     import vta_pynq.cpu_ops as cpu_ops
 
+    targets = [arrays[name] for name in step.outputs]
     try:
         results = cpu_ops.run(
-            step.op,
-            [arrays[name] for name in step.inputs],
-            step.attributes,
-            out=[arrays[name] for name in step.outputs],
+            step.op, [arrays[name] for name in step.inputs], step.attributes, targets
         )
     except VtaError as error:
         error.args = (f"{where}: {error}", *error.args[1:])
         raise
-    if len(results) != len(step.outputs):
+    if len(results) != len(targets):
         raise ProgramError(
-            f"{where}: {step.op} must have {len(step.outputs)} outputs, not {len(results)}; "
+            f"{where}: {step.op} must have {len(targets)} outputs, not {len(results)}; "
             "compile the model again"
         )
-    for name, result in zip(step.outputs, results, strict=True):
-        target = arrays[name]
+    if len(results) > 1:
+        # A result may be a view of an operand that the result before it is written over.
+        results = [
+            result if _is(result, target) else result.copy()
+            for result, target in zip(results, targets, strict=True)
+        ]
+    for name, result, target in zip(step.outputs, results, targets, strict=True):
         if result.dtype != target.dtype or result.size != target.size:
             raise ProgramError(
                 f"{where}: output '{name}' must be {target.dtype} of shape {target.shape}, not "
                 f"{result.dtype} of shape {result.shape}; compile the model again"
             )
-        # An operator may have written the result where it belongs.
-        if _address(result) != _address(target) or not result.flags.c_contiguous:
+        if not _is(result, target):
             np.copyto(target, result.reshape(target.shape))
 
 
-def _address(array: npt.NDArray[Any]) -> int:
-    return int(array.__array_interface__["data"][0])
+def _is(result: npt.NDArray[Any], target: npt.NDArray[Any]) -> bool:
+    """Whether a result was written to where it belongs: all of it, in order."""
+    return (
+        result.__array_interface__["data"][0] == target.__array_interface__["data"][0]
+        and result.nbytes == target.nbytes
+        and result.flags.c_contiguous
+    )

@@ -70,6 +70,8 @@ class Port:
                 f"{self.where}: buffer must be {self.dtype} of shape {self.stored_shape}, not "
                 f"{describe(buffer)}; allocate it with stored_shape and dtype"
             )
+        if not buffer.flags.c_contiguous:
+            raise ShapeError(f"{self.where}: buffer must be contiguous, not a strided view")
         self._model._bind_port(self.name, buffer, self.where)
 
     def checked(self, value: Any) -> npt.NDArray[Any]:
