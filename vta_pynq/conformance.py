@@ -76,9 +76,8 @@ def load_case(path: str | Path) -> Case:
         raise ProgramError(f"case {folder}: {error}") from None
     words, insn = reader.instructions(reader.get(meta, "insn", dict))
     segments = [reader.segment(entry) for entry in reader.get(meta, "buffers", list)]
-    if not any(s.kind == insn.kind and s.phys == insn.phys for s in segments):
-        segments.append(insn)
-    tokens = meta.get("tokens_in", [0] * len(TOKENS))
+    _place(insn, segments)
+    tokens = [0] * len(TOKENS) if meta.get("tokens_in") is None else meta["tokens_in"]
     if (
         not isinstance(tokens, list)
         or len(tokens) != len(TOKENS)
@@ -90,7 +89,7 @@ def load_case(path: str | Path) -> Case:
     else:
         wanted = [reader.get(meta, "output", dict)]
     stream = InstructionStream(
-        name=str(meta.get("name", folder.name)),
+        name=reader.text(meta, "name", folder.resolve().name),
         config=config,
         words=words,
         segments=tuple(segments),
@@ -98,6 +97,16 @@ def load_case(path: str | Path) -> Case:
     )
     outputs = tuple(reader.output(entry) for entry in wanted)
     return Case(stream, insn.phys, outputs, meta)
+
+
+def _place(insn: Segment, segments: list[Segment]) -> None:
+    """Put the instructions among the buffers, in the place of a buffer that is left to them."""
+    same = [s for s in segments if s.kind == insn.kind and s.phys == insn.phys]
+    if not same:
+        segments.append(insn)
+    elif same[0].data is None:
+        size = max(same[0].size, insn.size)
+        segments[segments.index(same[0])] = dataclasses.replace(same[0], data=insn.data, size=size)
 
 
 class _Reader:
@@ -113,6 +122,12 @@ class _Reader:
         value = table.get(key) if isinstance(table, dict) else None
         if not isinstance(value, kind) or isinstance(value, bool):
             raise self.fail(f"'{key}' in {_META} must be {kind.__name__}, not {value!r}")
+        return value
+
+    def text(self, table: Any, key: str, default: str) -> str:
+        value = table.get(key, default)
+        if not isinstance(value, str) or not value.isprintable():
+            raise self.fail(f"'{key}' in {_META} must be printable text, not {value!r}")
         return value
 
     def number(self, table: Any, key: str) -> int:
@@ -144,7 +159,7 @@ class _Reader:
         data = None if name is None else self.read(self.get(entry, "file", str))
         if data is not None and data.size > size:
             raise self.fail(f"file {name} must hold at most {size} bytes, not {data.size}")
-        return Segment(name or kind.lower(), kind, phys, size, data)
+        return Segment(self.text(entry, "name", name or kind.lower()), kind, phys, size, data)
 
     def instructions(self, entry: Any) -> tuple[npt.NDArray[np.uint64], Segment]:
         name, count = self.get(entry, "file", str), self.number(entry, "count")

@@ -34,6 +34,10 @@ def test_disasm_case_then_asm_gives_a_case_with_the_same_text(
     ours, theirs = (next(s.segments_of("UOP")) for s in (again, first))
     assert (ours.phys, ours.data.tobytes()) == (theirs.phys, theirs.data.tobytes())
     assert sorted(path.name for path in tmp_path.iterdir()) == ["again", "double.s"]
+    capsys.readouterr()
+    assert main(["disasm", str(folder)]) == 0
+    assert capsys.readouterr().out == text
+    assert main(["replay", str(folder)]) == 0
 
 
 def test_disasm_program_file_prints_each_step_and_its_text_assembles(

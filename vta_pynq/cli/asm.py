@@ -84,7 +84,13 @@ def _write_folder(path: Path, stream: InstructionStream) -> None:
             if file is not None and segment.data is not None:
                 (scratch / file).write_bytes(segment.data.tobytes())
             buffers.append(
-                {"type": segment.kind, "file": file, "phys": segment.phys, "size": segment.size}
+                {
+                    "type": segment.kind,
+                    "name": segment.name,
+                    "file": file,
+                    "phys": segment.phys,
+                    "size": segment.size,
+                }
             )
         meta = json.dumps(_meta(stream, buffers), indent=1)
         (scratch / "meta.json").write_text(meta + "\n", encoding="utf-8")
