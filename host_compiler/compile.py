@@ -12,16 +12,14 @@ import vta_pynq
 from host_compiler.assembly import assemble
 from host_compiler.emission import emit
 from host_compiler.ir import Graph
-from host_compiler.layout import LayerTask, Tasks, build_tasks
 from host_compiler.layout.first_conv import pack_first_convolutions
 from host_compiler.layout.order import order_tasks
-from host_compiler.lower.plan import LayerPlan
 from host_compiler.lower.target import Target
 from host_compiler.passes import prepare
 from host_compiler.placement import Placement, place_nodes, weigh_islands
+from host_compiler.planner import Planner
 from host_compiler.progress import Progress
 from host_compiler.report import layer_reports
-from host_compiler.schedule.search import plan_layer
 from vta_pynq.config import HwConfig
 from vta_pynq.errors import CompileError
 from vta_pynq.lint import lint_stream
@@ -121,7 +119,7 @@ def compile_graph(
     graph = pack_first_convolutions(exact, target.config)
     graph.verify()
     shown = Progress(progress)
-    planner = _Planner(target, shown)
+    planner = Planner(target, shown)
     placement = place_nodes(graph, target.config)
     tasks, plans = planner.plan(graph, placement)
     weighed = weigh_islands(graph, placement, planner.node_cycles(tasks, plans))
@@ -141,33 +139,6 @@ def compile_graph(
         _lint(program)
         advance()
     return Compilation(program, exact, placement)
-
-
-class _Planner:
-    """Plans layers, each distinct one once."""
-
-    def __init__(self, target: Target, progress: Progress) -> None:
-        self._target, self._progress = target, progress
-
-    def plan(self, graph: Graph, placement: Placement) -> tuple[Tasks, dict[int, LayerPlan]]:
-        """Tasks of a placed graph and the plans of its layers, by task number."""
-        tasks = build_tasks(graph, placement.accelerated, self._target.config)
-        layers = {n: t for n, t in enumerate(tasks.tasks) if isinstance(t, LayerTask)}
-        plans = {}
-        with self._progress.bar("schedule", len(layers)) as advance:
-            for number, task in layers.items():
-                plans[number] = plan_layer(task.layer, self._target)
-                advance()
-        return tasks, plans
-
-    @staticmethod
-    def node_cycles(tasks: Tasks, plans: Mapping[int, LayerPlan]) -> dict[str, int]:
-        """Estimated cycles of every accelerated node."""
-        cycles: dict[str, int] = {}
-        for number, plan in plans.items():
-            node = tasks.tasks[number].node
-            cycles[node] = cycles.get(node, 0) + plan.estimated_cycles
-        return cycles
 
 
 def _lint(program: Program) -> None:

@@ -35,7 +35,7 @@ def layer_reports(
                 )
             )  # fmt: skip
         elif isinstance(task, CpuTask):
-            if task.op in ("pack", "unpack"):
+            if task.op in ("pack", "unpack", "pack_first"):
                 reason = "change of layout"
             sizes = [_elements(tasks, name) for name in (*task.reads, *task.writes)]
             reports.append(

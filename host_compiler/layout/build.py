@@ -11,7 +11,6 @@ import numpy.typing as npt
 from host_compiler.ir import Accumulate, Concat, CpuOp, Graph, Node, Reshape
 from host_compiler.layer import Layer, TensorRef
 from host_compiler.layout import boundary
-from host_compiler.layout.boundary import BLOCKED_RESULTS
 from host_compiler.layout.concat import plan_concats
 from host_compiler.layout.fallback import cpu_form
 from host_compiler.layout.storage import Shape4, Storage, image_shape
@@ -58,6 +57,8 @@ class _Builder:
         """Value to the plain tensor of its own shape."""
         self._blocked: dict[str, TensorRef] = {}
         self._planes: dict[str, tuple[TensorRef, ...]] = {}
+        self._waiting: dict[str, CpuOp] = {}
+        """Groups of plain values to operators that may become part of a packing step."""
         self._inside = plan_concats(graph, accelerated, self.storage, config)
         self._outputs: dict[str, str] = {}
         self._inputs: list[str] = []
@@ -135,30 +136,30 @@ class _Builder:
         """The plain tensor of a value; it is unpacked if there is none yet."""
         group = self.storage.plain(value)
         if group not in self._plain:
-            member = next(
-                m
-                for m in self.storage.members(value)
-                if self.storage.blocked(m) in self._blocked
-                or self.storage.blocked(m) in self._planes
-            )
-            ref = self._blocked.get(self.storage.blocked(member))
-            refs = (ref,) if ref is not None else self._planes[self.storage.blocked(member)]
-            shape = self._image(member)
-            target = self._new_plain(member)
-            if self.graph.values[member].shape != shape:
-                target = self._reshaped(target, shape, member)
-            reads = tuple(self._tensor_of(r) for r in refs)
-            self.tasks.append(boundary.unpack_task(node, reads, target, shape, self.config))
+            waiting = self._waiting.pop(group, None)
+            if waiting is not None:
+                self._append_cpu(waiting, waiting)
+            else:
+                member = self._blocked_member(value)
+                assert member is not None, f"{value} must have been computed"
+                self._unpack(member, self._new_plain(member), node)
         return self._shape_of(value)
 
-    def _reshaped(self, tensor: str, shape: Shape4, value: str) -> str:
-        """A view of a plain tensor with four dimensions."""
-        name = self._unique(f"{value}.image")
-        view = self.views.get(tensor)
-        root = tensor if view is None else view.of
-        dtype = self.graph.values[value].dtype
-        self.views[name] = View(name, root, 0, shape, dtype, plain_layout(4))
-        return name
+    def _blocked_member(self, value: str) -> str | None:
+        """A value with the same plain memory that lies in blocks."""
+        for member in self.storage.members(value):
+            group = self.storage.blocked(member)
+            if group in self._blocked or group in self._planes:
+                return member
+        return None
+
+    def _unpack(self, member: str, target: str, node: Node, joined: CpuOp | None = None) -> None:
+        group = self.storage.blocked(member)
+        ref = self._blocked.get(group)
+        refs = self._planes[group] if ref is None else (ref,)
+        reads = tuple(self._tensor_of(r) for r in refs)
+        shape = self._image(member)
+        self.tasks.append(boundary.unpack_task(node, reads, target, shape, self.config, joined))
 
     def _tensor_of(self, ref: TensorRef) -> str:
         """The tensor that a reference is: the buffer, or a view of some of its channel blocks."""
@@ -176,11 +177,12 @@ class _Builder:
         group = self.storage.blocked(value)
         if group not in self._blocked:
             shape = self._image(value)
-            source = self.plain(value, node)
-            if self.graph.values[value].shape != shape:
-                source = self._reshaped(source, shape, value)
+            waiting = self._waiting.get(self.storage.plain(value))
+            source = self.plain(value if waiting is None else waiting.inputs[0], node)
             ref = self._device(value, shape)
-            self.tasks.append(boundary.pack_task(node, source, ref.buffer, self.config))
+            self.tasks.append(
+                boundary.pack_task(node, source, ref.buffer, shape, self.config, waiting)
+            )
             self._blocked[group] = ref
         return self._blocked[group]
 
@@ -261,22 +263,65 @@ class _Builder:
     def _add_cpu(self, node: Node) -> None:
         form = node if isinstance(node, CpuOp) else cpu_form(node, self.graph)
         assert form is not None, f"{node.name} has no form on the processor"
-        reads = []
-        for name in form.inputs:
-            reads.append(self.plain(name, node))
+        if form.op == boundary.PACK_FIRST:
+            self._pack_first(form)
+        elif boundary.joins_pack(form) and form.outputs[0] not in self.graph.outputs:
+            self._waiting[self.storage.plain(form.outputs[0])] = form
+        elif form.op == "requantize" and self._only_planes(form.inputs[0]):
+            self._requantise_blocked(form)
+        elif boundary.joins_unpack(form) and self._only_blocked(form.inputs[0]):
+            member = self._blocked_member(form.inputs[0])
+            assert member is not None
+            self._unpack(member, self._new_plain(form.outputs[0]), form, form)
+        else:
+            self._append_cpu(node, form)
+
+    def _append_cpu(self, node: Node, form: CpuOp) -> None:
+        reads = [self.plain(name, node) for name in form.inputs]
         for number, data in enumerate(form.constants):
             name = self._unique(f"{node.name}.constant{number}")
             layout = plain_layout(data.ndim)
-            reads.append(self._buffer(name, data.shape, data.dtype.name, layout, Role.CONST,
-                                      None, data))  # fmt: skip
-        if form.op in BLOCKED_RESULTS:
-            writes: tuple[str, ...] = (self._new_blocked(node.outputs[0]),)
-        else:
-            writes = tuple(self._new_plain(name) for name in node.outputs)
+            reads.append(
+                self._buffer(name, data.shape, data.dtype.name, layout, Role.CONST, None, data)
+            )
+        writes = tuple(self._new_plain(name) for name in node.outputs)
+        self._cpu_task(form, tuple(reads), writes, form.attributes)
+
+    def _cpu_task(
+        self, form: CpuOp, reads: tuple[str, ...], writes: tuple[str, ...],
+        attributes: Mapping[str, Any],
+    ) -> None:  # fmt: skip
         self.tasks.append(
-            CpuTask(node.name, node.name, node.source, tuple(reads), writes, form.op,
-                    dict(form.attributes))
-        )  # fmt: skip
+            CpuTask(form.name, form.name, form.source, reads, writes, form.op, dict(attributes))
+        )
+
+    def _only_planes(self, value: str) -> bool:
+        """Whether a value is known as byte planes and in no other form."""
+        known = self.storage.plain(value) in self._plain
+        return not known and self.storage.blocked(value) in self._planes
+
+    def _only_blocked(self, value: str) -> bool:
+        """Whether a value lies in blocks, and one operator reads it."""
+        members = self.storage.members(value)
+        readers = [n for n in self.graph.nodes if set(members) & set(n.inputs)]
+        readers = [n for n in readers if not isinstance(n, Reshape)]
+        wanted = set(members) & set(self.graph.outputs)
+        known = self.storage.plain(value) in self._plain
+        return not known and not wanted and len(readers) == 1 and bool(self._blocked_member(value))
+
+    def _requantise_blocked(self, form: CpuOp) -> None:
+        """Byte planes of sums to a blocked result, without a plain tensor in between."""
+        planes = self._planes[self.storage.blocked(form.inputs[0])]
+        layout = activation_layout(self.config.batch, self.config.block)
+        writes = (self._new_blocked(form.outputs[0]),)
+        attributes = {**form.attributes, "layout": layout}
+        self._cpu_task(form, tuple(ref.buffer for ref in planes), writes, attributes)
+
+    def _pack_first(self, form: CpuOp) -> None:
+        waiting = self._waiting.get(self.storage.plain(form.inputs[0]))
+        source = self.plain(form.inputs[0] if waiting is None else waiting.inputs[0], form)
+        attributes = {**form.attributes, **boundary.pack_attributes(waiting)}
+        self._cpu_task(form, (source,), (self._new_blocked(form.outputs[0]),), attributes)
 
     # ---- end -----------------------------------------------------------------------------
 

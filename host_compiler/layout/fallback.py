@@ -20,15 +20,21 @@ def cpu_form(node: Node, graph: Graph) -> CpuOp | None:
     elif isinstance(node, Concat):
         op, attributes = "concat", {"axis": node.axis}
     elif isinstance(node, Pad):
-        if min(node.pads) < 0:
-            return None
         top, left, bottom, right = node.pads
         op, attributes = (
             "pad",
-            {"pads": [0, 0, top, left, 0, 0, bottom, right], "value": node.value},
+            {"pads": [0, 0, top, left, 0, 0, bottom, right], "value": float(node.value)},
         )
     elif isinstance(node, ResizeNearest):
-        op, attributes = "resize_nearest", {"scales": [1.0, 1.0, *map(float, node.factors)]}
+        op, attributes = (
+            "resize",
+            {
+                "mode": "nearest",
+                "coordinate_transformation_mode": "asymmetric",
+                "nearest_mode": "floor",
+                "scales": [1.0, 1.0, *map(float, node.factors)],
+            },
+        )
     else:
         return None
     return CpuOp(

@@ -132,15 +132,23 @@ def _packed_shape(node: Conv, packing: Packing, graph: Graph) -> tuple[int, int,
 def _pack_node(
     node: Conv, packing: Packing, result: str, shape: tuple[int, ...], config: HwConfig
 ) -> CpuOp:
+    channels = node.weight.shape[1]
+    lanes = [
+        (c, y * node.dilations[0] - node.pads[0], x * node.dilations[1] - node.pads[1])
+        for y in range(packing.window[0])
+        for x in range(packing.window[1])
+        for c in range(channels)
+    ]
+    lanes += [(-1, 0, 0)] * (-len(lanes) % config.block)
     attributes = {
-        "window": list(packing.window),
-        "dilations": list(node.dilations),
+        "channels": [lane[0] for lane in lanes],
+        "dy": [lane[1] for lane in lanes],
+        "dx": [lane[2] for lane in lanes],
         "strides": list(node.strides),
-        "pads": list(node.pads[:2]),
-        "size": list(shape[2:]),
-        "fill": node.x_zero_point,
+        "extent": list(shape[2:]),
         "batch": config.batch,
         "block": config.block,
+        "fill": node.x_zero_point,
     }
     return CpuOp(
         result, (node.inputs[0],), (result,), op=PACK_FIRST, attributes=attributes,
