@@ -1,4 +1,4 @@
-"""The reference of the operators that run on the processor: plain numpy, one function each."""
+"""The reference of the operators that run on the processor: plain numpy."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import numpy.typing as npt
 from host_compiler.ir import CpuOp, Graph
 from vta_pynq.errors import VtaError
 
-__all__ = ["CPU_REFERENCE", "run_cpu_op"]
+__all__ = ["CPU_REFERENCE", "ONNX_NAMES", "run_cpu_op"]
 
 Array = npt.NDArray[Any]
 
@@ -61,11 +61,6 @@ def _offset(inputs: list[Array], attributes: Mapping[str, Any]) -> list[Array]:
     return [(inputs[0].astype(np.int64) + attributes["offset"]).astype(attributes["dtype"])]
 
 
-def _leaky_relu(inputs: list[Array], attributes: Mapping[str, Any]) -> list[Array]:
-    x = inputs[0]
-    return [np.where(x < 0, x * np.float32(attributes.get("alpha", 0.01)), x)]
-
-
 def _clip(inputs: list[Array], attributes: Mapping[str, Any]) -> list[Array]:
     """Bounds are the second and third operand, or attributes."""
     low = inputs[1] if len(inputs) > 1 else attributes.get("min", -np.inf)
@@ -84,12 +79,73 @@ CPU_REFERENCE: dict[str, Callable[[list[Array], Mapping[str, Any]], list[Array]]
     "mul": lambda inputs, attributes: [inputs[0] * inputs[1]],
     "div": lambda inputs, attributes: [inputs[0] / inputs[1]],
     "relu": lambda inputs, attributes: [np.maximum(inputs[0], 0)],
-    "leaky_relu": _leaky_relu,
     "clip": _clip,
     "concat": lambda inputs, attributes: [np.concatenate(inputs, attributes["axis"])],
     "transpose": lambda inputs, attributes: [inputs[0].transpose(attributes["perm"])],
 }
-"""Operator name to function of (inputs and constants, attributes)."""
+"""What is defined here: operator name to function of (inputs and constants, attributes)."""
+
+ONNX_NAMES = {
+    "argmax": "ArgMax",
+    "average_pool": "AveragePool",
+    "batch_norm": "BatchNormalization",
+    "cast": "Cast",
+    "conv": "Conv",
+    "exp": "Exp",
+    "gather": "Gather",
+    "gemm": "Gemm",
+    "global_average_pool": "GlobalAveragePool",
+    "global_max_pool": "GlobalMaxPool",
+    "leaky_relu": "LeakyRelu",
+    "log_softmax": "LogSoftmax",
+    "matmul": "MatMul",
+    "max_pool": "MaxPool",
+    "pad": "Pad",
+    "reduce_mean": "ReduceMean",
+    "resize": "Resize",
+    "sigmoid": "Sigmoid",
+    "slice": "Slice",
+    "softmax": "Softmax",
+    "split": "Split",
+    "sqrt": "Sqrt",
+    "tanh": "Tanh",
+}
+"""Operators with ONNX's meaning: the numpy reference of the onnx package computes them."""
+
+_OPSET = 17
+"""Of ONNX's meaning; ReduceMean still has its axes as an attribute."""
+
+
+def _by_onnx(node: CpuOp, graph: Graph, arrays: list[Array]) -> list[Array]:
+    # onnx is slow to import, and most graphs do without.
+    from onnx import helper
+    from onnx.reference import ReferenceEvaluator
+
+    names = [f"x{i}" for i in range(len(arrays))]
+    feeds = dict(zip(names, arrays, strict=True))
+    operands = names
+    if node.op == "resize" and len(arrays) in (2, 3):  # no region of interest; scales or sizes
+        is_sizes = arrays[-1].dtype.kind == "i"
+        operands = [names[0], "", "", names[-1]] if is_sizes else [names[0], "", names[-1]]
+    axes_given = node.op == "reduce_mean" and len(arrays) == 2
+    made = helper.make_node(ONNX_NAMES[node.op], operands, list(node.outputs), **node.attributes)
+    evaluator = ReferenceEvaluator(
+        helper.make_model(
+            helper.make_graph(
+                [made],
+                node.name,
+                [helper.make_empty_tensor_value_info(name) for name in names],
+                [helper.make_empty_tensor_value_info(name) for name in node.outputs],
+            ),
+            opset_imports=[helper.make_opsetid("", 18 if axes_given else _OPSET)],
+        )
+    )
+    results: list[Array] = [np.asarray(array) for array in evaluator.run(None, feeds)]  # type: ignore[union-attr]
+    declared = [graph.values[name] for name in node.outputs]
+    return [
+        array.astype(value.dtype).reshape(value.shape)
+        for array, value in zip(results, declared, strict=True)
+    ]
 
 
 def run_cpu_op(node: CpuOp, graph: Graph, inputs: list[Array]) -> list[Array]:
@@ -100,7 +156,10 @@ def run_cpu_op(node: CpuOp, graph: Graph, inputs: list[Array]) -> list[Array]:
     VtaError
         There is no reference for the operator.
     """
+    arrays = [*inputs, *node.constants]
+    if node.op in ONNX_NAMES:
+        return _by_onnx(node, graph, arrays)
     function = CPU_REFERENCE.get(node.op)
     if function is None:
         raise VtaError(f"node {node.name}: operator {node.op} has no reference")
-    return function([*inputs, *node.constants], node.attributes)
+    return function(arrays, node.attributes)

@@ -293,14 +293,27 @@ class GraphBuilder:
                     dtype,
                     (),
                 )
-            parts.append(part.value)
-        shape = list(self.values[parts[0]].shape)
-        shape[found.axis] = sum(self.values[part].shape[found.axis] for part in parts)
-        out = self.int8_value(name, shape, scale, zero_point)
-        self.append(
-            Concat(out, tuple(parts), (out,), axis=found.axis, source=(*found.source, *source))
-        )
-        return Quantised(out, scale, zero_point, dtype)
+            parts.append(part)
+        value = self.concat(parts, name, found.axis, (*found.source, *source))
+        return Quantised(value, scale, zero_point, dtype)
+
+    def concat(
+        self, parts: Sequence[Quantised], name: str, axis: int, source: tuple[str, ...]
+    ) -> str:
+        """Append a concatenation of tensors of one quantisation.
+
+        Along channels it is done on (N, C, H, W) whatever the rank, as the accelerator does it.
+        """
+        values = [part.value for part in parts]
+        joined = list(self.values[values[0]].shape)
+        joined[axis] = sum(self.values[value].shape[axis] for value in values)
+        shape = tuple(joined)
+        if axis == 1:
+            values = [self._as_nchw(value) for value in values]
+            shape = nchw_of(shape)
+        out = self.int8_value(name, shape, parts[0].scale, parts[0].zero_point)
+        self.append(Concat(out, tuple(values), (out,), axis=axis, source=source))
+        return self.reshape(out, joined)
 
 
 def nchw_of(shape: Sequence[int]) -> tuple[int, int, int, int]:

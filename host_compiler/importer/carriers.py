@@ -36,7 +36,8 @@ class QuantConst:
 
     def centred(self) -> npt.NDArray[np.int64]:
         """Integers with the zero point subtracted."""
-        return self.integers - self.spread(self.zero_point)
+        result: npt.NDArray[np.int64] = self.integers - self.spread(self.zero_point)
+        return result
 
     def spread(self, values: npt.NDArray[Any]) -> npt.NDArray[Any]:
         """Per-axis values in a shape that broadcasts against the integers."""
@@ -48,7 +49,8 @@ class QuantConst:
 
     def to_real(self) -> npt.NDArray[np.float32]:
         """The dequantised constant."""
-        return (self.centred() * self.spread(self.scale)).astype(np.float32)
+        result: npt.NDArray[np.float32] = (self.centred() * self.spread(self.scale)).astype("f4")
+        return result
 
 
 @dataclasses.dataclass(frozen=True)

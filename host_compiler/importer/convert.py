@@ -7,6 +7,7 @@ from host_compiler.importer import (  # noqa: F401  (importing a family register
     elementwise,
     linear,
     moves,
+    normalisation,
     pooling,
     quantisation,
 )

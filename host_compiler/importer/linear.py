@@ -80,7 +80,7 @@ def bias_fields(
     found = graph.carrier(node, index)
     if isinstance(found, QuantConst):
         centred, own = found.centred().reshape(-1), found.scale.reshape(-1)
-        units = centred * (own / scale) if not np.array_equal(own, scale) else centred
+        units: Array = centred * (own / scale) if not np.array_equal(own, scale) else centred
     elif isinstance(found, Const):
         units = found.array.astype(np.float64).reshape(-1) / scale
     else:

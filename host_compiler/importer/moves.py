@@ -12,7 +12,7 @@ from host_compiler.importer.carriers import Const, PendingConcat, Plain, Quantis
 from host_compiler.importer.processor import on_processor
 from host_compiler.importer.registry import handles
 from host_compiler.importer.source import OnnxNode
-from host_compiler.ir import Concat, Pad, ResizeNearest
+from host_compiler.ir import Pad, ResizeNearest
 
 __all__: list[str] = []
 
@@ -51,10 +51,8 @@ def concat(graph: GraphBuilder, node: OnnxNode) -> None:
     first = parts[0]
     alike = (first.scale, first.zero_point, first.dtype, first.real)
     if all((p.scale, p.zero_point, p.dtype, p.real) == alike for p in parts):
-        value = graph.int8_value(out, graph.shape(out), first.scale, first.zero_point)
-        names = tuple(part.value for part in parts)
-        graph.append(Concat(value, names, (value,), axis=axis, source=(node.name,)))
-        graph.carriers[out] = dataclasses.replace(first, value=value)
+        joined = graph.concat(parts, out, axis, (node.name,))
+        graph.carriers[out] = dataclasses.replace(first, value=joined)
     elif all(part.real for part in parts) and graph.uses(out) == 1:
         graph.carriers[out] = PendingConcat(tuple(parts), axis, (node.name,))
     else:

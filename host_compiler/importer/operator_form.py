@@ -7,8 +7,10 @@ Writing that out before shape inference leaves one form for the rest of the impo
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import onnx
 from onnx import helper, numpy_helper
 
@@ -48,19 +50,20 @@ class _Expansion:
         inputs: Sequence[str],
         output: str,
         attributes: Sequence[onnx.AttributeProto] = (),
-        **more: int | float,
+        axis: int | None = None,
+        to: int | None = None,
     ) -> str:
         # The operator itself keeps the node's name, so that messages point at the model.
         name = self._base if op not in ("QuantizeLinear", "DequantizeLinear") else ""
-        node = helper.make_node(op, list(inputs), [output], name or output, **more)
+        # make_node leaves out what is None.
+        node = helper.make_node(op, list(inputs), [output], name or output, axis=axis, to=to)
         node.attribute.extend(attributes)
         self.nodes.append(node)
         return output
 
     def dequantize(self, value: str, scale: str, zero_point: str, axis: int | None = None) -> str:
         inputs = [value, scale, zero_point] if zero_point else [value, scale]
-        more = {} if axis is None else {"axis": axis}
-        return self.add("DequantizeLinear", inputs, f"{self._base}.{value}.real", **more)
+        return self.add("DequantizeLinear", inputs, f"{self._base}.{value}.real", axis=axis)
 
     def quantize(self, value: str, scale: str, zero_point: str) -> None:
         inputs = [value, scale, zero_point] if zero_point else [value, scale]
@@ -71,7 +74,7 @@ class _Expansion:
         """Name of the operator's result before quantisation."""
         return f"{self.node.output[0]}.real"
 
-    def array(self, name: str) -> np.ndarray:
+    def array(self, name: str) -> npt.NDArray[Any]:
         if name not in self.constants:
             raise self.refuse(f"input {name!r} must be constant")
         return np.asarray(numpy_helper.to_array(self.constants[name]))
@@ -80,7 +83,7 @@ class _Expansion:
         """`axis` where the scale differs along it, otherwise None."""
         return axis if self.array(scale).size > 1 else None
 
-    def constant(self, array: np.ndarray, what: str) -> str:
+    def constant(self, array: npt.NDArray[Any], what: str) -> str:
         name = f"{self._base}.{what}"
         self.new_constants.append(numpy_helper.from_array(array, name))
         return name

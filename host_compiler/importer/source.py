@@ -11,13 +11,14 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import onnx
-from google.protobuf.message import DecodeError
+from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
 from onnx import numpy_helper
 
+from host_compiler.importer.folding import fold_constants
 from host_compiler.importer.operator_form import expand_operator_form
 from vta_pynq.errors import CompileError
 
-__all__ = ["ModelSource", "OnnxModel", "OnnxNode", "load_onnx"]
+__all__ = ["ModelSource", "OnnxModel", "OnnxNode", "load_onnx", "read_onnx"]
 
 ModelSource = str | os.PathLike[str] | bytes | onnx.ModelProto
 """What the compiler takes as a model."""
@@ -74,17 +75,30 @@ def load_onnx(source: ModelSource, shapes: Shapes | None = None) -> OnnxModel:
     CompileError
         The model is unreadable, of an old opset, has unknown shapes, or is not valid ONNX.
     """
-    model = _parse(source)
+    model = read_onnx(source)
     opset = _check_opset(model)
     expand_operator_form(model)
     _fix_shapes(model, dict(shapes or {}))
     try:
         onnx.checker.check_model(model)
-        model = onnx.shape_inference.infer_shapes(model, strict_mode=True, data_prop=True)
+        model = fold_constants(model)
     except (onnx.checker.ValidationError, onnx.shape_inference.InferenceError) as error:
         text = " ".join(str(error).split())
         raise CompileError(f"model: must be valid ONNX: {text[:500]}") from None
     return _decode(model, opset)
+
+
+def read_onnx(source: ModelSource) -> onnx.ModelProto:
+    """Read a model, external data included, and check its opset; a copy where one is given.
+
+    Raises
+    ------
+    CompileError
+        The model or its external data are unreadable, or its opset is too old.
+    """
+    model = _parse(source)
+    _check_opset(model)
+    return model
 
 
 def _parse(source: ModelSource) -> onnx.ModelProto:
@@ -116,7 +130,7 @@ def _parse(source: ModelSource) -> onnx.ModelProto:
 
 
 def _load_external(model: onnx.ModelProto, folder: Path | None) -> None:
-    for tensor in onnx.external_data_helper._get_all_tensors(model):  # type: ignore[attr-defined]
+    for tensor in onnx.external_data_helper._get_all_tensors(model):
         if not onnx.external_data_helper.uses_external_data(tensor):
             continue
         where = {entry.key: entry.value for entry in tensor.external_data}.get("location", "")
@@ -144,7 +158,7 @@ def _load_external(model: onnx.ModelProto, folder: Path | None) -> None:
 
 
 def _check_opset(model: onnx.ModelProto) -> int:
-    versions = {entry.domain or "ai.onnx": entry.version for entry in model.opset_import}
+    versions = {entry.domain or "ai.onnx": int(entry.version) for entry in model.opset_import}
     opset = versions.get("ai.onnx", 0)
     if opset < MIN_OPSET:
         raise CompileError(
@@ -170,7 +184,7 @@ def _fix_shapes(model: onnx.ModelProto, shapes: dict[str, Sequence[int] | int]) 
                 )
         for axis, dim in enumerate(dims):
             fixed = dim.dim_value if dim.HasField("dim_value") else None
-            given: Any = wanted[axis] if wanted is not None else shapes.get(dim.dim_param)  # type: ignore[index]
+            given: Any = wanted[axis] if wanted is not None else shapes.get(dim.dim_param)
             if wanted is None and dim.dim_param in shapes:
                 used.add(dim.dim_param)
             if fixed is None and given is None:
@@ -185,7 +199,7 @@ def _fix_shapes(model: onnx.ModelProto, shapes: dict[str, Sequence[int] | int]) 
                     f"input {value.name}: extent {axis} must be {fixed} (the model fixes it), "
                     f"not {given}"
                 )
-            dim.dim_value = int(fixed if given is None else given)
+            dim.dim_value = int(given if given is not None else fixed or 0)
     unused = set(shapes) - used
     if unused:
         raise CompileError(f"shape for {sorted(unused)[0]!r} must name an input or its extent")

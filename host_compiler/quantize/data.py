@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping
+import zipfile
+import zlib
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +14,7 @@ import numpy.typing as npt
 
 from vta_pynq.errors import CompileError
 
-__all__ = ["Samples", "check_samples", "load_samples"]
+__all__ = ["Samples", "batches", "check_labels", "check_samples", "load_array", "load_samples"]
 
 Array = npt.NDArray[Any]
 
@@ -20,35 +22,59 @@ Samples = Mapping[str, Array]
 """One array for each input; the first axis counts samples."""
 
 
-def load_samples(path: str | os.PathLike[str], inputs: list[str]) -> dict[str, Array]:
-    """Read `.npz` (one array for each input, or one array for the only input) or `.npy`.
+def _load(path: str | os.PathLike[str]) -> dict[str, Array]:
+    where = Path(path)
+    try:
+        loaded = np.load(where, allow_pickle=False)
+        if isinstance(loaded, np.ndarray):
+            return {"": loaded}
+        with loaded:
+            return {name: loaded[name] for name in loaded.files}
+    except (OSError, ValueError, EOFError, zipfile.BadZipFile, zlib.error) as error:
+        raise CompileError(
+            f"calibration data {where}: must be readable .npz or .npy: {error}"
+        ) from None
+
+
+def load_samples(path: str | os.PathLike[str], inputs: Sequence[str]) -> dict[str, Array]:
+    """Read `.npz` (one array for each input) or `.npy` (one array for the only input).
+
+    For a model with one input, the only float array of a `.npz` is taken whatever its name.
 
     Raises
     ------
     CompileError
         The file is unreadable, holds objects, or has no array for an input.
     """
-    where = Path(path)
-    try:
-        loaded = np.load(where, allow_pickle=False)
-        arrays = (
-            {name: loaded[name] for name in loaded.files}
-            if isinstance(loaded, np.lib.npyio.NpzFile)
-            else {"": loaded}
-        )
-    except (OSError, ValueError, EOFError) as error:
-        raise CompileError(
-            f"calibration data {where}: must be readable .npz or .npy: {error}"
-        ) from None
-    if len(inputs) == 1 and len(arrays) == 1:
-        return {inputs[0]: next(iter(arrays.values()))}
+    arrays = _load(path)
+    if len(inputs) == 1 and inputs[0] not in arrays:
+        floats = [array for array in arrays.values() if array.dtype.kind == "f"]
+        if len(arrays) == 1 or len(floats) == 1:
+            return {inputs[0]: floats[0] if floats else next(iter(arrays.values()))}
     missing = [name for name in inputs if name not in arrays]
     if missing:
         raise CompileError(
-            f"calibration data {where}: must hold an array named {missing[0]!r}, "
+            f"calibration data {path}: must hold an array named {missing[0]!r}, "
             f"not only {', '.join(sorted(arrays)) or 'nothing'}"
         )
     return {name: arrays[name] for name in inputs}
+
+
+def load_array(path: str | os.PathLike[str], name: str) -> Array:
+    """One array of a `.npz`.
+
+    Raises
+    ------
+    CompileError
+        The file is unreadable or holds no such array.
+    """
+    arrays = _load(path)
+    if name not in arrays:
+        raise CompileError(
+            f"data {path}: must hold an array named {name!r}, "
+            f"not only {', '.join(sorted(arrays)) or 'nothing'}"
+        )
+    return arrays[name]
 
 
 def check_samples(samples: Samples, shapes: Mapping[str, tuple[int | str, ...]]) -> int:
@@ -92,6 +118,21 @@ def check_samples(samples: Samples, shapes: Mapping[str, tuple[int | str, ...]])
             f"not {sorted(counts)}"
         )
     return counts.pop()
+
+
+def check_labels(labels: Array, samples: int) -> None:
+    """Check the classes of samples.
+
+    Raises
+    ------
+    CompileError
+        They are no integers, or not one for each sample.
+    """
+    if labels.shape != (samples,) or labels.dtype.kind not in "iu":
+        raise CompileError(
+            f"labels: must be {samples} integers, one for each sample, "
+            f"not {labels.dtype}{list(labels.shape)}"
+        )
 
 
 def batches(samples: Samples, size: int) -> Iterator[dict[str, Array]]:

@@ -75,7 +75,7 @@ def make_report(
     sessions = [_session(m, list(shared)) for m in (model, quantised)]
     signal = dict.fromkeys(shared, 0.0)
     noise = dict.fromkeys(shared, 0.0)
-    hits = np.zeros(2, int)
+    hits: npt.NDArray[np.int64] = np.zeros(2, np.int64)
     count = 0
     output = quantised.graph.output[0].name
     for index, feed in enumerate(batches(samples, batch)):
@@ -90,16 +90,16 @@ def make_report(
         if labels is not None:
             truth = labels[count : count + batch]
             rows = [r[output].reshape(len(truth), -1).argmax(1) for r in results]
-            hits += [int((row == truth).sum()) for row in rows]
+            hits += np.array([int((row == truth).sum()) for row in rows])
         count += batch
     layers = tuple(
         LayerNoise(node, name, _decibels(signal[name], noise[name]))
         for name, node in shared.items()
     )
-    scores = hits / max(count, 1)
+    scores = [int(hit) / max(count, 1) for hit in hits]
     if labels is None:
         return QuantReport(count, layers, None, None)
-    return QuantReport(count, layers, float(scores[0]), float(scores[1]))
+    return QuantReport(count, layers, scores[0], scores[1])
 
 
 def _decibels(signal: float, noise: float) -> float:

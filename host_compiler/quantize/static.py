@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import io
 import logging
 import tempfile
 from collections.abc import Iterator
@@ -14,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 import onnx
 import onnxruntime
+import tqdm
 from onnx import numpy_helper
 from onnxruntime.quantization import (
     CalibrationDataReader,
@@ -24,14 +26,16 @@ from onnxruntime.quantization import (
 )
 from onnxruntime.quantization.shape_inference import quant_pre_process
 
-from host_compiler.quantize.data import Samples, batches, check_samples
+from host_compiler.importer.source import read_onnx
+from host_compiler.quantize.data import Samples, batches, check_labels, check_samples
+from host_compiler.quantize.dequantised import dequantised
 from host_compiler.quantize.pairs import drop_inner_pairs
 from host_compiler.quantize.powers import best_power, snap_scales
 from host_compiler.quantize.report import QuantReport, make_report
 from host_compiler.quantize.ties import break_ties
 from vta_pynq.errors import CompileError
 
-__all__ = ["CalibrationName", "QuantizedModel", "quantize_model"]
+__all__ = ["CalibrationName", "QuantizedModel", "model_inputs", "quantize_model"]
 
 Array = npt.NDArray[Any]
 
@@ -70,7 +74,11 @@ class QuantizedModel:
 
 class _Reader(CalibrationDataReader):  # type: ignore[misc]
     def __init__(self, samples: Samples, batch: int) -> None:
-        self._batches = batches(samples, batch)
+        total = max(len(next(iter(samples.values()))) // batch, 1)
+        # disable=None: a bar on a terminal, nothing in a log file.
+        self._batches = iter(
+            tqdm.tqdm(batches(samples, batch), "calibrate", total, leave=False, disable=None)
+        )
 
     def get_next(self) -> dict[str, Array] | None:
         return next(self._batches, None)
@@ -84,6 +92,7 @@ def quantize_model(
     per_channel: bool = False,
     power_of_two: bool = True,
     labels: Array | None = None,
+    requantize: bool = False,
 ) -> QuantizedModel:
     """Quantise a float model to int8, symmetric, with power-of-two scales.
 
@@ -103,6 +112,9 @@ def quantize_model(
         residuals before rounding. Without it the scales stay as onnxruntime chose them.
     labels
         Class of each sample: the report then has the accuracy before and after.
+    requantize
+        Take a model that is quantised already and quantise it anew from its dequantised weights;
+        "float" in the report then means those. Without it such a model is refused.
 
     Raises
     ------
@@ -112,11 +124,13 @@ def quantize_model(
     if method not in _METHODS:
         raise CompileError(f"method must be one of {', '.join(_METHODS)}, not {method!r}")
     with tempfile.TemporaryDirectory() as folder, _quiet():
-        prepared = _prepare(model, Path(folder))
+        prepared = _prepare(model, Path(folder), requantize)
         session = _session(prepared)
         shapes = {i.name: tuple(i.shape) for i in session.get_inputs()}
         samples = data if not isinstance(data, np.ndarray) else {next(iter(shapes)): data}
-        check_samples(samples, shapes)
+        count = check_samples(samples, shapes)
+        if labels is not None:
+            check_labels(labels, count)
         batch = _batch(shapes)
         quantised = _quantise(prepared, samples, batch, method, per_channel, Path(folder))
         if power_of_two:
@@ -131,27 +145,33 @@ def quantize_model(
     return QuantizedModel(quantised, report)
 
 
-def _prepare(model: str | Path | bytes | onnx.ModelProto, folder: Path) -> onnx.ModelProto:
-    """The model with batch norms folded and shapes inferred."""
+def model_inputs(model: str | Path | bytes | onnx.ModelProto) -> list[str]:
+    """Names of a model's inputs, initialisers left out."""
+    graph = read_onnx(model).graph
+    constants = {tensor.name for tensor in graph.initializer}
+    return [value.name for value in graph.input if value.name not in constants]
+
+
+def _prepare(
+    model: str | Path | bytes | onnx.ModelProto, folder: Path, requantize: bool
+) -> onnx.ModelProto:
+    """The float model with batch norms folded and shapes inferred."""
+    proto = read_onnx(model)
+    if any("Quantize" in n.op_type or n.op_type.startswith("Q") for n in proto.graph.node):
+        if not requantize:
+            raise CompileError(
+                "model: must be float, not quantised already; ask to quantise it again"
+            )
+        proto = dequantised(proto)
     source, target = folder / "float.onnx", folder / "prepared.onnx"
     try:
-        if isinstance(model, bytes):
-            model = onnx.load_model_from_string(model)
-        elif not isinstance(model, onnx.ModelProto):
-            model = onnx.load(str(model))
-        onnx.checker.check_model(model)
-        onnx.save(model, source)
-    except CompileError:
-        raise
-    except Exception as error:  # protobuf, onnx and the file system each have their own
-        raise CompileError(f"model: must be readable ONNX: {str(error)[:300]}") from None
-    opset = max((o.version for o in model.opset_import if o.domain in ("", "ai.onnx")), default=0)
-    if opset < 13:
-        raise CompileError(f"model: opset must be at least 13, not {opset}")
-    if any("Quantize" in n.op_type or n.op_type.startswith("QLinear") for n in model.graph.node):
-        raise CompileError("model: must be float, not quantised already")
-    quant_pre_process(source, target, skip_symbolic_shape=True)
-    return onnx.load(target)
+        onnx.checker.check_model(proto)
+        onnx.save(proto, source)
+        quant_pre_process(source, target, skip_symbolic_shape=True)
+        return onnx.load(target)
+    except Exception as error:  # onnx and onnxruntime raise their own, without a common base
+        text = " ".join(str(error).split())
+        raise CompileError(f"model: must be valid ONNX: {text[:300]}") from None
 
 
 def _quantise(
@@ -243,11 +263,12 @@ def _tidy(model: onnx.ModelProto) -> None:
 
 @contextlib.contextmanager
 def _quiet() -> Iterator[None]:
-    """Keep onnxruntime's advice out of the user's way while it works."""
+    """Keep what onnxruntime logs and prints out of the user's way while it works."""
     root = logging.getLogger()
     level = root.level
     root.setLevel(logging.ERROR)
     try:
-        yield
+        with contextlib.redirect_stdout(io.StringIO()):
+            yield
     finally:
         root.setLevel(level)

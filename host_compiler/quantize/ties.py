@@ -58,12 +58,12 @@ class _Ties:
 
     def _sum_behind(self, name: str) -> onnx.NodeProto | None:
         """The node whose sum becomes `name` through activations alone."""
-        node = self.producer.get(name)
+        node: onnx.NodeProto | None = self.producer.get(name)
         while node is not None and node.op_type in _ACTIVATIONS:
             node = self.producer.get(node.input[0])
         if node is not None and node.op_type == "Add":
             for name in node.input:
-                inner = self.producer.get(name)
+                inner: onnx.NodeProto | None = self.producer.get(name)
                 if inner is not None and inner.op_type in _PRODUCTS:
                     return inner
         return node

@@ -1,0 +1,1 @@
+"""The compiler's commands of `vta` (entry-point group `vta_pynq.commands`)."""

@@ -1,0 +1,86 @@
+"""`vta compile`: a quantised model to a program file."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from pathlib import Path
+
+from vta_pynq.config import HwConfig
+from vta_pynq.errors import CompileError
+from vta_pynq.timing.profiles import DEFAULT_PROFILE, PROFILES
+
+__all__ = ["HELP", "add_arguments", "parse_shapes", "run"]
+
+HELP = "compile a quantised ONNX model to a program file"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the command's arguments."""
+    parser.add_argument("model", metavar="MODEL", help="quantised ONNX file (see 'vta quantize')")
+    parser.add_argument("-o", "--output", metavar="NET.vta", required=True, help="file to write")
+    parser.add_argument(
+        "--config",
+        metavar="NAME",
+        default=HwConfig().name,
+        help="hardware configuration, named like a bitstream (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--target",
+        metavar="PROFILE",
+        default=DEFAULT_PROFILE,
+        help=f"hardware profile: {', '.join(PROFILES)} (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--shape",
+        metavar="NAME=N[,N...]",
+        action="append",
+        default=[],
+        help="fix an input's shape, image=1,3,224,224, or a named dimension, batch=1; repeatable",
+    )
+    parser.add_argument(
+        "--explain", action="store_true", help="print where each layer runs, its cycles, and why"
+    )
+
+
+def parse_shapes(texts: Sequence[str]) -> dict[str, tuple[int, ...] | int]:
+    """What the `--shape` arguments say: shapes by input name, integers by dimension name.
+
+    Raises
+    ------
+    CompileError
+        One has another form.
+    """
+    shapes: dict[str, tuple[int, ...] | int] = {}
+    for text in texts:
+        name, _, numbers = text.rpartition("=")
+        parts = numbers.split(",")
+        if not name or not all(part.isascii() and part.isdigit() for part in parts):
+            raise CompileError(
+                f"option --shape: value must be NAME=N or NAME=N,N,..., not {text!r}; for example "
+                "--shape image=1,3,224,224"
+            )
+        values = tuple(map(int, parts))
+        shapes[name] = values if len(values) > 1 else values[0]
+    return shapes
+
+
+def run(args: argparse.Namespace) -> int:
+    """Compile, write the program, say what it takes."""
+    # onnx is slow to import and not needed for --help.
+    from host_compiler.compile import compile_model
+    from host_compiler.report import explain, summary
+
+    target = Path(args.output)
+    if not target.parent.is_dir():
+        raise CompileError(f"output {target}: folder must exist; create it first")
+    program = compile_model(
+        args.model, args.config, args.target, parse_shapes(args.shape), progress=True
+    )
+    program.save(target)
+    if args.explain:
+        print(explain(program.layers))
+        print()
+    print(summary(program))
+    print(f"wrote {target}")
+    return 0
