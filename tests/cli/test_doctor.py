@@ -146,7 +146,14 @@ def test_doctor_fast_clock_is_a_failure_and_slow_one_a_warning():
 
 def test_doctor_metadata_of_another_map_are_found():
     with VtaOverlay(CONFIG_NAME, device=activate(SimDevice(tag="map"))) as overlay:
-        entries = copy.deepcopy(dict(overlay.ip_dict))
+        entries = {
+            name: {
+                "type": entry["type"],
+                "phys_addr": entry.get("phys_addr"),
+                "registers": copy.deepcopy(entry.get("registers")),
+            }
+            for name, entry in overlay.ip_dict.items()
+        }
         entries["vta/load_0"]["phys_addr"] += 0x1000
         entries["vta/load_0"]["registers"]["inputs"]["address_offset"] = 0x14
         loaded: Any = types.SimpleNamespace(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+import importlib
 import importlib.metadata
 import os
 import platform
@@ -14,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
+import vta_pynq
 from vta_pynq.errors import VtaError
 from vta_pynq.runtime.selftest import SELF_TESTS
 
@@ -137,17 +139,21 @@ def _package(name: str, rule: tuple[tuple[int, ...], tuple[int, ...]], advice: s
 
 def _extensions() -> Check:
     """The compiled parts, which a source tree lacks until it is built."""
+    root = Path(vta_pynq.__file__).parent
+    # By convention `<room>/build_<name>.py` builds `vta_pynq.<room>._<name>`.
+    scripts = sorted(root.glob("*/build_*.py"))
+    names = [f"vta_pynq.{s.parent.name}.{s.stem.replace('build', '', 1)}" for s in scripts]
     missing = []
-    for module in ("vta_pynq.lint._lint", "vta_pynq.sim._engine", "vta_pynq.cpu_ops._kernels"):
+    for name in names:
         try:
-            importlib.import_module(module)
+            importlib.import_module(name)
         except ImportError:
-            missing.append(module)
+            missing.append(name)
     if missing:
         return Check(
             "extensions", "fail", f"not built: {', '.join(missing)}", "run 'pip install .' again"
         )
-    return Check("extensions", "ok", "built")
+    return Check("extensions", "ok", f"{len(names)} built")
 
 
 # ---- machine -----------------------------------------------------------------------------
