@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pathlib
 import subprocess
 import sys
 import types
@@ -96,6 +97,14 @@ def test_missing_file_is_named_and_exits_2(probe, capsys, tmp_path):
     probe(lambda args: len(path.read_bytes()))
     assert cli.main(["probe"]) == 2
     assert capsys.readouterr().err == f"vta probe: {path}: No such file or directory\n"
+
+
+@pytest.mark.skipif(not pathlib.Path("/dev/full").exists(), reason="no /dev/full")
+def test_full_disk_is_one_line():
+    arguments = [sys.executable, "-m", "vta_pynq.cli", "config", "1x16_i8w8a32_15_15_18_17"]
+    with open("/dev/full", "w") as full:
+        done = subprocess.run(arguments, cwd=ROOT, stdout=full, stderr=subprocess.PIPE, text=True)
+    assert (done.returncode, done.stderr) == (2, "vta config: No space left on device\n")
 
 
 def test_missing_package_says_what_to_install(probe, capsys):

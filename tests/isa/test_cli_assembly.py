@@ -75,6 +75,17 @@ def test_raw_binary_round_trips(tmp_path: Path, capsys: pytest.CaptureFixture[st
     assert out.read_bytes() == raw.read_bytes()
 
 
+def test_disasm_part_of_an_instruction_names_the_file(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    raw = tmp_path / "raw.bin"
+    raw.write_bytes(bytes(17))
+    assert main(["disasm", str(raw), "--config", NAME]) == 2
+    assert capsys.readouterr().err == (
+        f"vta disasm: {raw}: instructions: length must be a multiple of 16 bytes, not 17\n"
+    )
+
+
 def test_asm_reads_standard_input(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("sys.stdin", io.StringIO("FINISH\n"))
     out = tmp_path / "one.bin"

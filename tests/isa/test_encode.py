@@ -191,15 +191,17 @@ def test_encode_many_chunks_equals_one_by_one() -> None:
     [
         (
             _record(Opcode.GEMM, uop_end=8200),
-            "insn 41 GEMM: uop_end must be in 0..8192 (1x16_i8w8a32_15_15_18_17), not 8200",
+            "insn 41 GEMM: uop_end must be in 0..8192 (micro-op buffer of "
+            "1x16_i8w8a32_15_15_18_17), not 8200; use a smaller tile",
         ),
         (
             _record(Opcode.LOAD, y_pad_0=16),
-            "insn 41 LOAD: y_pad_0 must be in 0..15 (1x16_i8w8a32_15_15_18_17), not 16",
+            "insn 41 LOAD: y_pad_0 must be in 0..15 (4 bits), not 16; use several instructions",
         ),
         (
             _record(Opcode.ALU, src_factor_in=2048),
-            "insn 41 ALU: src_factor_in must be in 0..2047 (1x16_i8w8a32_15_15_18_17), not 2048",
+            "insn 41 ALU: src_factor_in must be in 0..2047 (accumulator buffer of "
+            "1x16_i8w8a32_15_15_18_17), not 2048; use a smaller tile",
         ),
         (
             _record(5),
@@ -232,7 +234,8 @@ def test_encode_uops_out_of_range_names_the_micro_op() -> None:
     with pytest.raises(EncodeError) as caught:
         encode_uops(np.array([(0, 0, 0), (0, 0, 1024)], UOP_DTYPE), DEFAULT)
     assert str(caught.value) == (
-        "uop 1: wgt_idx must be in 0..1023 (1x16_i8w8a32_15_15_18_17), not 1024"
+        "uop 1: wgt_idx must be in 0..1023 (weight buffer of 1x16_i8w8a32_15_15_18_17), not 1024; "
+        "use a smaller tile"
     )
 
 

@@ -136,8 +136,16 @@ def _missing_package(error: ModuleNotFoundError) -> str | None:
     )
 
 
+def _drop_stdout() -> None:
+    """Python flushes stdout once more at exit: give it somewhere to go."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
 def _complain(name: str, message: str) -> int:
-    sys.stdout.flush()
+    try:
+        sys.stdout.flush()
+    except OSError:  # a full disk, which is what there is to complain about
+        _drop_stdout()
     print(f"vta {name}: {' '.join(message.split())}", file=sys.stderr)
     return EXIT_USAGE
 
@@ -172,9 +180,10 @@ def _run(argv: Sequence[str] | None) -> int:
             raise
         return _complain(name, message)
     except OSError as error:
-        if debug or error.filename is None:
+        if debug:
             raise
-        return _complain(name, f"{error.filename}: {error.strerror}")
+        where = f"{error.filename}: " if error.filename is not None else ""
+        return _complain(name, f"{where}{error.strerror or error}")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -186,7 +195,6 @@ def main(argv: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         return _EXIT_INTERRUPTED
     except BrokenPipeError:
-        # The reader went away (`vta disasm … | head`). Python flushes stdout once more at exit:
-        # give it somewhere to go.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        # The reader went away (`vta disasm … | head`).
+        _drop_stdout()
         return _EXIT_BROKEN_PIPE

@@ -10,7 +10,7 @@ from pathlib import Path
 from vta_pynq.config_export import load_config
 from vta_pynq.conformance import is_case, load_case
 from vta_pynq.disassembler import disassemble
-from vta_pynq.errors import ProgramError
+from vta_pynq.errors import EncodeError, ProgramError
 from vta_pynq.isa.encode import as_words
 from vta_pynq.stream import InstructionStream
 
@@ -54,7 +54,10 @@ def _streams(path: Path, config: str | None) -> Iterable[InstructionStream]:
             "programs and cases bring their own"
         )
     if raw:
-        words = as_words(path.read_bytes())
+        try:
+            words = as_words(path.read_bytes())
+        except EncodeError as error:
+            raise ProgramError(f"{path}: {error}") from None
         return [InstructionStream(path.name, load_config(config or ""), words)]
     if is_case(path):
         return [load_case(path).stream]

@@ -102,8 +102,14 @@ def as_words(
 def _range_error(
     value: int, low: int, high: int, field: Field, config: HwConfig, where: str
 ) -> EncodeError:
+    if field.buffer:
+        reason, advice = f"{field.buffer} of {config.name}", "use a smaller tile"
+    else:
+        bits = field.width(config)
+        reason, advice = f"{bits} bit{'s' * (bits != 1)}", "use several instructions"
+    advice = f"; {advice}" if field.unit not in ("", "flag") else ""
     return EncodeError(
-        f"{where}: {field.name} must be in {low}..{high} ({config.name}), not {value}"
+        f"{where}: {field.name} must be in {low}..{high} ({reason}), not {value}{advice}"
     )
 
 

@@ -120,7 +120,8 @@ class Field:
 
     `width` gives its bits in a configuration. `limit` gives the largest value that means
     something there when that is less than what the bits can hold. `unit` is the unit of its
-    value, `doc` says what it does. A `signed` field is two's complement.
+    value, `doc` says what it does. A `signed` field is two's complement. `buffer` names the SRAM
+    whose depth gives `width` or `limit`, where one does.
     """
 
     name: str
@@ -129,6 +130,7 @@ class Field:
     doc: str
     signed: bool = False
     limit: Callable[[HwConfig], int] | None = None
+    buffer: str = ""
 
     def value_range(self, config: HwConfig) -> tuple[int, int]:
         """Smallest and largest value that the bits can hold."""
@@ -151,6 +153,10 @@ class Format:
     opcodes: tuple[Opcode, ...]
     fields: tuple[Field, ...]
     doc: str
+
+
+_UOP_BUFFER, _WGT_BUFFER = "micro-op buffer", "weight buffer"
+_INP_BUFFER, _ACC_BUFFER = "input buffer", "accumulator buffer"
 
 
 def _bits(count: int) -> Callable[[HwConfig], int]:
@@ -206,13 +212,14 @@ MEM_FORMAT = Format(
 _LOOPS = (
     *_HEAD,
     Field("reset", _bits(1), "flag", "GEMM: set accumulators to zero; ignored by ALU"),
-    Field("uop_bgn", _uop, "micro-ops", "first micro-op"),
+    Field("uop_bgn", _uop, "micro-ops", "first micro-op", buffer=_UOP_BUFFER),
     Field(
         "uop_end",
         lambda config: config.log_uop_depth + 1,
         "micro-ops",
         "one past the last micro-op",
         limit=lambda config: config.uop_depth,
+        buffer=_UOP_BUFFER,
     ),
     Field("iter_out", _bits(LOOP_BITS), "iterations", "outer loop count"),
     Field("iter_in", _bits(LOOP_BITS), "iterations", "inner loop count"),
@@ -223,12 +230,32 @@ GEMM_FORMAT = Format(
     (Opcode.GEMM,),
     (
         *_LOOPS,
-        Field("dst_factor_out", _acc, "elements", "accumulator step of the outer loop"),
-        Field("dst_factor_in", _acc, "elements", "accumulator step of the inner loop"),
-        Field("src_factor_out", _inp, "elements", "input step of the outer loop"),
-        Field("src_factor_in", _inp, "elements", "input step of the inner loop"),
-        Field("wgt_factor_out", _wgt, "elements", "weight step of the outer loop"),
-        Field("wgt_factor_in", _wgt, "elements", "weight step of the inner loop"),
+        Field(
+            "dst_factor_out",
+            _acc,
+            "elements",
+            "accumulator step of the outer loop",
+            buffer=_ACC_BUFFER,
+        ),
+        Field(
+            "dst_factor_in",
+            _acc,
+            "elements",
+            "accumulator step of the inner loop",
+            buffer=_ACC_BUFFER,
+        ),
+        Field(
+            "src_factor_out", _inp, "elements", "input step of the outer loop", buffer=_INP_BUFFER
+        ),
+        Field(
+            "src_factor_in", _inp, "elements", "input step of the inner loop", buffer=_INP_BUFFER
+        ),
+        Field(
+            "wgt_factor_out", _wgt, "elements", "weight step of the outer loop", buffer=_WGT_BUFFER
+        ),
+        Field(
+            "wgt_factor_in", _wgt, "elements", "weight step of the inner loop", buffer=_WGT_BUFFER
+        ),
     ),
     "Matrix multiply-accumulate over two loops of micro-ops.",
 )
@@ -238,10 +265,26 @@ ALU_FORMAT = Format(
     (Opcode.ALU,),
     (
         *_LOOPS,
-        Field("dst_factor_out", _acc, "elements", "accumulator step of the outer loop"),
-        Field("dst_factor_in", _acc, "elements", "accumulator step of the inner loop"),
-        Field("src_factor_out", _acc, "elements", "operand step of the outer loop"),
-        Field("src_factor_in", _acc, "elements", "operand step of the inner loop"),
+        Field(
+            "dst_factor_out",
+            _acc,
+            "elements",
+            "accumulator step of the outer loop",
+            buffer=_ACC_BUFFER,
+        ),
+        Field(
+            "dst_factor_in",
+            _acc,
+            "elements",
+            "accumulator step of the inner loop",
+            buffer=_ACC_BUFFER,
+        ),
+        Field(
+            "src_factor_out", _acc, "elements", "operand step of the outer loop", buffer=_ACC_BUFFER
+        ),
+        Field(
+            "src_factor_in", _acc, "elements", "operand step of the inner loop", buffer=_ACC_BUFFER
+        ),
         Field("alu_opcode", _bits(3), "", "operation"),
         Field("use_imm", _bits(1), "flag", "the operand is the immediate"),
         Field("imm", _bits(16), "", "immediate operand, sign-extended", signed=True),
@@ -259,9 +302,15 @@ FIELDS = tuple(dict.fromkeys(field.name for format_ in FORMATS for field in form
 """Every field name of every format, in order of first appearance."""
 
 UOP_FIELDS = (
-    Field("dst_idx", lambda c: c.uop_dst_bits, "elements", "accumulator index"),
-    Field("src_idx", lambda c: c.uop_src_bits, "elements", "input (GEMM) or accumulator (ALU)"),
-    Field("wgt_idx", lambda c: c.uop_wgt_bits, "elements", "weight index (GEMM)"),
+    Field("dst_idx", _acc, "elements", "accumulator index", buffer=_ACC_BUFFER),
+    Field(
+        "src_idx",
+        lambda c: c.uop_src_bits,
+        "elements",
+        "input (GEMM) or accumulator (ALU)",
+        buffer="input and accumulator buffer",
+    ),
+    Field("wgt_idx", _wgt, "elements", "weight index (GEMM)", buffer=_WGT_BUFFER),
 )
 """The fields of a micro-op from bit 0 upwards."""
 
