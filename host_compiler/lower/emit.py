@@ -126,6 +126,8 @@ class Emitter:
         else:
             wgt = places.wgt_base + wgt_slot * places.wgt_slot
         shape = lowered.shape_of(work)
+        shift = lowered.shift_of(work)
+        acc, inp = acc + shift[0], inp + shift[1]
         key = (shape, acc, inp, wgt)
         if self._issuer.known(key):
             return

@@ -31,7 +31,10 @@ def choose_loops(lowered: Lowered) -> dict[ItemShape, str]:
         if isinstance(work, Item):
             shape = lowered.shape_of(work)
             uses[shape] += 1
-            base = (lowered.acc_slot(work), lowered.inp_slots[at], lowered.wgt_slots[at])
+            base = (
+                lowered.acc_slot(work), lowered.inp_slots[at], lowered.wgt_slots[at],
+                lowered.shift_of(work),
+            )  # fmt: skip
             bases.setdefault(shape, set()).add(base)
             terms[shape] = work.term
     counts = {shape: len(places) for shape, places in bases.items()}

@@ -232,10 +232,25 @@ class Lowered:
         mask = work.pairs[o0:o1, i0:i1]
         places = [(int(o), int(i)) for o, i in np.argwhere(mask)]
         stride = 0 if work.shared is not None else len(work.weights)
+        o_first, i_first = self._first_pair(item)
+        places = [(o - o_first, i - i_first) for o, i in places]
         triples = tuple((o, i, k * stride) for k, (o, i) in enumerate(places))
         grid = mask.shape if mask.all() else None
         diagonal = len(places) if places == [(k, k) for k in range(len(places))] else None
         return Pairs(triples, grid, diagonal, stride)  # type: ignore[arg-type]
+
+    def _first_pair(self, item: Item) -> tuple[int, int]:
+        """The first pair of blocks of an item; its shape counts from there."""
+        (o0, o1), (i0, i1) = item.outs, item.piece.blocks
+        pairs = self.prepared.terms[item.term].pairs[o0:o1, i0:i1]
+        out, inp = np.argwhere(pairs)[0].tolist()
+        return out, inp
+
+    def shift_of(self, item: Item) -> tuple[int, int]:
+        """Accumulators and inputs from the bases of an item's slots to its first pair's."""
+        shape = self.shape_of(item)
+        out, inp = self._first_pair(item)
+        return out * shape.acc_pixels, inp * shape.inp_pixels
 
     def weight_tiles(self, key: WeightKey) -> npt.NDArray[np.int8]:
         """The tiles of a weight piece as they are packed: pair after pair, weight by weight."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Iterator
 
 from host_compiler.schedule.estimate import Estimator, Place
@@ -16,6 +15,12 @@ _MAX_SLOTS = 64
 def _sizes(extent: int) -> list[int]:
     """Tile sizes: whatever gives another number of tiles."""
     return sorted({-(-extent // count) for count in range(1, extent + 1)}, reverse=True)
+
+
+def _widths(width: int) -> list[int]:
+    """Whole rows, halves, thirds and quarters; smaller ones follow for when those do not fit."""
+    sizes = _sizes(width)
+    return [c for c in sizes if c == width or c <= -(-width // 2)]
 
 
 def _doubling(most: int) -> list[int]:
@@ -37,7 +42,7 @@ def candidates(estimator: Estimator) -> Iterator[Schedule]:
     outs = prepared.out_blocks
     addend, tiles = estimator.gemm_addend
     shared += tiles
-    for cols in _sizes(width):
+    for cols in _widths(width):
         fitted = False
         for rows in _sizes(height):
             place = estimator.place(rows, cols)
@@ -48,31 +53,31 @@ def candidates(estimator: Estimator) -> Iterator[Schedule]:
                 acc = max(1, depth // max(1, slot))
                 if slot > depth:
                     break
-                for chunk in _doubling(ins):
+                chunks = _doubling(ins)
+                if main is not None and not main.dense:
+                    chunks = sorted({min(group, ins), ins} | {min(4 * group, ins)})
+                for chunk in chunks:
                     options = _memory(estimator, place, group, chunk, shared, int(addend))
                     for inp_slots, wgt_slots in options:
-                        for schedule in _orders(rows, cols, group, chunk, acc, outs):
+                        for blocks, outer, acc_slots in _orders(group, acc, outs):
                             fitted = True
-                            yield dataclasses.replace(
-                                schedule,
-                                inp_slots=inp_slots,
-                                wgt_slots=wgt_slots,
-                                gemm_addend=addend,
-                            )
-        if fitted and cols <= width // 4:
+                            yield Schedule(
+                                rows, cols, blocks, group, chunk, outer, inp_slots, wgt_slots,
+                                acc_slots, addend,
+                            )  # fmt: skip
+        if fitted and not -(-width // 4) < cols:
             return
 
 
-def _orders(
-    rows: int, cols: int, group: int, chunk: int, acc: int, outs: int
-) -> Iterator[Schedule]:
+def _orders(group: int, acc: int, outs: int) -> list[tuple[int, bool, int]]:
+    """Output blocks of a tile, whether they are outermost, and accumulator slots."""
+    result = []
     for blocks in _doubling(outs):
         groups = -(-blocks // group)
-        if blocks < group or groups > acc:
-            continue
-        slots = groups if groups > 1 else min(2, acc)
-        for outer in (False, True) if blocks < outs else (False,):
-            yield Schedule(rows, cols, blocks, group, chunk, outer, acc_slots=slots)
+        if group <= blocks and groups <= acc:
+            slots = groups if groups > 1 else min(2, acc)
+            result += [(blocks, o, slots) for o in ((False, True) if blocks < outs else (False,))]
+    return result
 
 
 def _memory(
@@ -93,6 +98,6 @@ def _memory(
     wgt = min((config.wgt_depth - shared) // max(1, tiles), parts, _MAX_SLOTS)
     if inp < 1 or wgt < 1:
         return []
-    inp_choices = {min(2, inp), inp} | ({chunks + 1} if chunks + 1 <= inp else set())
+    inp_choices = {min(2, inp), inp} | {n for n in (chunks + 1, chunks + 2) if n <= inp}
     wgt_choices = {min(2, wgt), min(3, wgt), wgt}
     return [(i, w) for i in sorted(inp_choices) for w in sorted(wgt_choices)]

@@ -60,13 +60,15 @@ class Estimator:
         self.prepared = prepared
         target = prepared.target
         timing, config = target.timing, target.config
-        self._timing = timing
+        self._timing, self._uop_depth = timing, target.uop_depth
+        self._inp_bytes, self._wgt_bytes = config.inp_bytes, config.wgt_bytes
         self._wgt_elem = element_cycles(timing, timing.wgt, config.wgt_bytes, "wgt")
         self._inp_elem = element_cycles(timing, timing.inp, config.inp_bytes, "inp")
         self._out_elem = element_cycles(timing, timing.out, config.out_bytes, "out")
         latency = timing.memory_latency
         self._wgt_row = timing.wgt.fixed + timing.wgt.unit + latency
         self._inp_row = timing.inp.unit + latency
+        self._uop_load = timing.uop.fixed + timing.uop.unit + latency
         self._out_row = timing.out.fixed + timing.out.unit + latency
         steps = [step for stage in prepared.stages for step in stage.steps]
         self._alu = sum(isinstance(step, (AluStep, CopyAside, Join)) for step in steps)
@@ -154,19 +156,18 @@ class Estimator:
         compute = float(self._bound.gemm_cycles + self._bound.alu_cycles)
         compute += place.count * groups * self._group_cycles
         load = moved = 0.0
-        config = self.prepared.target.config
         for work in self.prepared.terms:
             if work is not self.main:
                 elems = place.count * place.piece_pixels[work.index] * work.in_blocks
                 load += elems * self._inp_elem
-                moved += elems * config.inp_bytes
+                moved += elems * self._inp_bytes
                 compute += place.count * groups * self._timing.gemm.fixed
         load += self.gemm_addend[1] * self._wgt_elem
         return compute, load, moved + self._bound.output_bytes
 
     def _main(self, s: Schedule, place: Place, groups: int, work: TermWork) -> _Costs:
         """What the main term costs."""
-        config, timing = self.prepared.target.config, self._timing
+        timing = self._timing
         chunk = min(s.in_blocks, work.in_blocks)
         chunks = -(-work.in_blocks // chunk)
         ranges = -(-self.prepared.out_blocks // s.blocks)
@@ -175,17 +176,23 @@ class Estimator:
         uops = min(place.pixels[0], s.group * chunk) * len(work.term.taps)
         combinations = min(items, 2 * max(s.inp_slots, s.wgt_slots, s.acc_slots))
         compute = float(items * timing.gemm.fixed * nests)
-        fits = combinations * uops <= self.prepared.target.uop_depth
+        fits = combinations * uops <= self._uop_depth
         compute += (combinations if fits else items) * (uops + timing.memory_latency)
+        outs = s.group if work.dense else min(s.group, chunk)
+        distinct = outs * place.pixels[self.prepared.stage_space[work.stage]]
+        if distinct < self.prepared.target.profile.gemm_acc_distance and uops > distinct:
+            # Instructions are cut so that an accumulator is not used again too early.
+            compute += items * uops / distinct * (timing.gemm.fixed + self._uop_load)
         pieces = place.count * chunks
         pixels = place.piece_pixels[work.index]
         piece = chunk * pixels * self._inp_elem
         piece += chunk * place.piece_rows[work.index] * self._inp_row
-        again = 1 if s.inp_slots >= chunks else ranges
+        others = len(self.prepared.terms) - 1
+        again = 1 if s.inp_slots >= chunks + min(others, 1) else ranges
         if s.channels_outer and s.inp_slots < pieces:
             again = ranges
         load = pieces * again * piece
-        moved = pieces * again * chunk * pixels * config.inp_bytes
+        moved = pieces * again * chunk * pixels * self._inp_bytes
         stall = piece * (pieces * again - 1) if s.inp_slots == 1 else 0.0
         fill, share = 0.0, 1.0
         if s.channels_outer and s.inp_slots >= pieces:
@@ -198,7 +205,7 @@ class Estimator:
             stay = s.wgt_slots >= parts or (s.channels_outer and s.wgt_slots >= in_range)
             times = parts if stay else parts * place.count
             load += times * weight
-            moved += times * tiles_ * config.wgt_bytes
+            moved += times * tiles_ * self._wgt_bytes
             if s.wgt_slots == 1:
                 stall += weight * (times - 1)
             if stay and not s.channels_outer:

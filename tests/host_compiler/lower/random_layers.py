@@ -132,10 +132,12 @@ class LayerMaker:
                 steps.append(make(n, c, *shape))
                 if self.pick(0, 0, 1):
                     steps.append(ShiftLeft(self.upto(3)))
+            closes = self.pick(False, False, True)
             if self.pick(0, 1):
-                bias = self.random.integers(-(2 ** self.upto(28)), 2 ** self.upto(28), c)
-                steps.append(AddBias(bias.astype(np.int32)))
-            if self.pick(0, 0, 1):
+                # Sums must fit 32 bits: a large bias only where nothing shifts it left any more.
+                most = 2 ** self.upto(28 if closes else 14)
+                steps.append(AddBias(self.random.integers(-most, most, c).astype(np.int32)))
+            if closes:
                 steps.append(self.requantise(c))
         if self.pick(0, 0, 1):
             steps.append(self.requantise(c))
