@@ -9,9 +9,10 @@ from host_compiler.layout import CpuTask, LayerTask, Tasks
 from host_compiler.lower.plan import LayerPlan
 from host_compiler.lower.target import Target
 from host_compiler.placement import Placement, cpu_cycles
-from vta_pynq.program import LayerReport
+from vta_pynq.program import ArenaKind, LayerReport, Program, VtaStep
+from vta_pynq.timing import get_profile, simulate
 
-__all__ = ["explain", "layer_reports"]
+__all__ = ["explain", "layer_reports", "summary"]
 
 
 def layer_reports(
@@ -74,6 +75,28 @@ def dram_bytes(plan: LayerPlan) -> int:
         elems = -(-n // config.batch) * -(-c // config.block) * h * w
         seen[ref.buffer, ref.block_offset] = elems * config.inp_bytes
     return sum(seen.values()) + sum(c.data.nbytes for c in plan.constants)
+
+
+def summary(program: Program) -> str:
+    """Two lines about a program: where its layers run, and what it takes."""
+    on_device = sum(isinstance(program.steps[layer.step], VtaStep) for layer in program.layers)
+    others = sum(1 for step in program.steps if not isinstance(step, VtaStep))
+    submissions = len(program.steps) - others
+    lines = [
+        f"{program.model} for {program.config.name} ({program.profile}): {on_device} layers on the "
+        f"accelerator in {submissions} submissions, {others} steps on the processor",
+        f"{len(program.words)} instructions, "
+        f"{_kib(program, ArenaKind.CONST)} KiB of constants, "
+        f"{_kib(program, ArenaKind.SCRATCH)} KiB of scratch memory",
+    ]
+    if get_profile(program.profile).timing is not None and submissions:
+        cycles = sum(simulate(s, program.profile).total_cycles for s in program.streams())
+        lines.append(f"{cycles} cycles on the accelerator for each run (cycle model)")
+    return "\n".join(lines)
+
+
+def _kib(program: Program, kind: ArenaKind) -> int:
+    return -(-sum(arena.bytes for arena in program.arenas if arena.kind is kind) // 1024)
 
 
 def explain(program_layers: tuple[LayerReport, ...]) -> str:

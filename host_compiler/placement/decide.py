@@ -120,7 +120,7 @@ def islands(graph: Graph, accelerated: Iterable[str]) -> Iterator[list[Node]]:
 def weigh_islands(graph: Graph, placement: Placement, cycles: Mapping[str, int]) -> Placement:
     """Move islands to the processor that are cheaper there, layout changes included.
 
-    `cycles` estimates every accelerated node. An island stays where any of its nodes has no
+    `cycles` estimates the accelerated nodes; one in place has none. An island stays where any of its nodes has no
     exact form on the processor.
     """
     result = placement
@@ -129,7 +129,7 @@ def weigh_islands(graph: Graph, placement: Placement, cycles: Mapping[str, int])
         if any(form is None for form in forms):
             continue
         boundary = _boundary(graph, nodes)
-        here = sum(cycles[node.name] for node in nodes) + boundary
+        here = sum(cycles.get(node.name, 0) for node in nodes) + boundary
         there = 0
         for form in forms:
             assert form is not None
