@@ -70,6 +70,19 @@ def test_replay_output_that_no_buffer_covers_is_there(broken: pathlib.Path) -> N
     assert main(["replay", str(broken)]) == 0
 
 
+def test_replay_dram_without_a_file_reads_as_zero(tmp_path: pathlib.Path) -> None:
+    """A case's DRAM is zero where no file covers it (docs/conformance.md)."""
+    folder = tmp_path / "case"
+    shutil.copytree(CASES / "isa_load_acc_pad_nopad", folder)
+    meta = json.loads((folder / "meta.json").read_text())
+    meta["buffers"] = [b for b in meta["buffers"] if b["type"] != "ACC"]
+    (folder / "meta.json").write_text(json.dumps(meta))
+    assert main(["replay", str(folder)]) == 1  # the accumulators were not zero
+    size = (folder / "expected_out.bin").stat().st_size
+    (folder / "expected_out.bin").write_bytes(bytes(size))
+    assert main(["replay", str(folder)]) == 0
+
+
 def test_replay_divergent_semantics_fails_under_hls(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["replay", str(CASES / "isa_store_acc_direct")]) == 0
     assert main(["replay", str(CASES / "isa_store_acc_direct"), "--semantics", "hls"]) == 1

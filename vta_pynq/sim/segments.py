@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import mmap
 from collections.abc import Iterable
 from typing import Any
 
@@ -18,6 +19,8 @@ ADDRESS_SPACE_BYTES = 1 << 32
 """Byte addresses have 32 bits (docs/isa.md, "Addressing")."""
 PAGE_BYTES = 4096
 """Buffers are allocated in pages of this size (docs/isa.md, "Addressing")."""
+
+_MAP_NORESERVE = getattr(mmap, "MAP_NORESERVE", 0x4000)  # named since Python 3.13; Linux's value
 
 
 class Dram:
@@ -84,6 +87,31 @@ class Dram:
             raise SimError(
                 f"DRAM: the stream's {total} bytes must fit this machine's memory"
             ) from None
+        for segment in stream.segments:
+            if segment.data is not None and segment.data.size:
+                dram.view(segment.phys, segment.data.size)[:] = segment.data
+        return dram
+
+    @classmethod
+    def whole(cls, stream: InstructionStream) -> Dram:
+        """The whole address space but page 0, with a stream's segments, zero elsewhere.
+
+        Memory is used only for what is touched.
+
+        Raises
+        ------
+        SimError
+            This machine has no address space for it (32-bit systems).
+        """
+        size = ADDRESS_SPACE_BYTES - PAGE_BYTES
+        flags = mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS | _MAP_NORESERVE
+        try:
+            space = np.frombuffer(mmap.mmap(-1, size, flags=flags), np.uint8)
+        except (OSError, OverflowError, ValueError):
+            raise SimError(
+                "DRAM: 4 GiB of address space must be free, and this machine has less"
+            ) from None
+        dram = cls([(PAGE_BYTES, space)])
         for segment in stream.segments:
             if segment.data is not None and segment.data.size:
                 dram.view(segment.phys, segment.data.size)[:] = segment.data
