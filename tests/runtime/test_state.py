@@ -194,13 +194,13 @@ def test_run_without_one_synchronisation_is_wrong(
 
 def test_run_empty_program_takes_few_register_accesses(overlay: VtaOverlay):
     with overlay.load(empty(overlay.config)) as model:
-        model.run()
-        for _ in range(20):
+        counts = []
+        for _ in range(21):
             before = overlay.device.bus_accesses
             model.run()
-            polls = overlay.device.bus_accesses - before - 4
-            # Four to submit; a look at the end takes three, an early one at most two.
-            assert polls % 1 == 0 and 3 <= polls <= 12
+            counts.append(overlay.device.bus_accesses - before)
+    # Submission takes four and a look at the end three; more looks come with the machine's load.
+    assert min(counts) == 7 and sorted(counts)[10] <= 16
 
 
 def test_load_takes_the_fewest_buffers(overlay: VtaOverlay):
