@@ -5,7 +5,6 @@ from __future__ import annotations
 import copy
 import json
 import types
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -13,8 +12,9 @@ import pytest
 
 from vta_pynq.cli import main
 from vta_pynq.config import HwConfig
+from vta_pynq.errors import SimError
 from vta_pynq.overlay import VtaOverlay
-from vta_pynq.runtime import health
+from vta_pynq.runtime import health, overlay_health
 from vta_pynq.runtime.selftest import SELF_TESTS
 from vta_pynq.sim.device import SimDevice, activate
 from vta_pynq.timing.profiles import get_profile
@@ -36,7 +36,7 @@ CONFIGS = (
 @pytest.fixture(autouse=True)
 def brief(monkeypatch: pytest.MonkeyPatch) -> None:
     """One round of every self-test."""
-    monkeypatch.setattr(health, "_SELF_TEST_S", 0.0)
+    monkeypatch.setattr(overlay_health, "_SELF_TEST_S", 0.0)
 
 
 def checks(overlay: str = CONFIG_NAME, device: Any = None) -> dict[str, health.Check]:
@@ -92,35 +92,22 @@ def test_self_test_one_wrong_bit_is_found(module: str):
         return {"y": wrong}
 
     overlay.run_kernel = flipped  # type: ignore[method-assign]
-    check = health._self_test(overlay, module)
+    check = overlay_health._self_test(overlay, module)
     assert check.state == "fail" and "1 of " in check.found and "round 0" in check.found
     assert "vta overlays verify" in check.advice
 
 
 def test_doctor_engine_that_stops_fails_the_self_tests_only():
-    device = SimDevice(tag="broken")
-    found = None
+    device = activate(SimDevice(tag="broken"))
+    found: dict[str, health.Check] = {}
+    for check in health.check_machine(device, CONFIG_NAME):
+        found[check.name] = check
+        if check.name == "registers":
 
-    def break_engine(device: SimDevice) -> None:
-        def fail(*arguments: Any) -> None:
-            from vta_pynq.errors import SimError
+            def fail(*arguments: Any) -> None:
+                raise SimError("insn 0: engine must run, not stop; mend it")
 
-            raise SimError("insn 0: engine must run, not stop; mend it")
-
-        device.accelerator.engine.run = fail  # type: ignore[union-attr,method-assign]
-
-    original: Callable[[VtaOverlay], health.Check] = health._registers
-
-    def then_break(loaded: VtaOverlay) -> health.Check:
-        check = original(loaded)
-        break_engine(device)
-        return check
-
-    health._registers = then_break  # type: ignore[assignment]
-    try:
-        found = checks(device=activate(device))
-    finally:
-        health._registers = original  # type: ignore[assignment]
+            device.accelerator.engine.run = fail  # type: ignore[union-attr,method-assign]
     assert found["registers"].state == "ok"
     first = found["self-test fetch"]
     assert first.state == "fail" and "engine must run" in first.found and first.advice == "mend it"
@@ -131,7 +118,7 @@ def test_doctor_stuck_register_bit_is_found():
     with VtaOverlay(CONFIG_NAME, device=device) as overlay:
         driver = overlay.accelerator.compute
         driver.get = lambda name: 0x10  # type: ignore[method-assign]
-        check = health._registers(overlay)
+        check = overlay_health._registers(overlay)
     assert check.state == "fail" and "compute.uops 0x10 for 0xa5a5a5a0" in check.found
 
 
@@ -141,7 +128,7 @@ def test_doctor_fast_clock_is_a_failure_and_slow_one_a_warning():
     with VtaOverlay(CONFIG_NAME, device=activate(SimDevice(tag="clock"))) as overlay:
         for mhz, state in ((125, "fail"), (50, "warning"), (100, "ok")):
             pynq.Clocks.fclk0_mhz = mhz
-            assert health._clock(overlay).state == state
+            assert overlay_health._clock(overlay).state == state
 
 
 def test_doctor_metadata_of_another_map_are_found():
@@ -159,8 +146,8 @@ def test_doctor_metadata_of_another_map_are_found():
         loaded: Any = types.SimpleNamespace(
             identity=overlay.identity, device=overlay.device, ip_dict=entries
         )
-        assert health._metadata(overlay).state == "ok"
-        check = health._metadata(loaded)
+        assert overlay_health._metadata(overlay).state == "ok"
+        check = overlay_health._metadata(loaded)
     assert check.state == "fail"
     assert "load.inputs at 0x14" in check.found and "not 0x43c01000" in check.found
 

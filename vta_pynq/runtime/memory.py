@@ -33,7 +33,8 @@ class DeviceBlock:
     """
 
     def __init__(self, device: Any, block: Block) -> None:
-        self.buffer = allocate(device, block.bytes + block.slack, np.uint8)
+        # Programs of CPU steps only have an empty block, which not every allocator takes.
+        self.buffer = allocate(device, max(block.bytes + block.slack, 1), np.uint8)
         skip = -device_address(self.buffer) % block.alignment
         self.address = device_address(self.buffer, skip)
         self.offsets = block.offsets
