@@ -3,11 +3,11 @@
 
 static const sim_path* const PATHS[] = {
     &sim_path_portable,
-#if SIM_HAVE_X86
+#if HAVE_X86_PATHS
     &sim_path_avx2,
     &sim_path_avx512vnni,
 #endif
-#if SIM_HAVE_NEON
+#if HAVE_NEON_PATH
     &sim_path_neon,
 #endif
 };

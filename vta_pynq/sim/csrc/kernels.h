@@ -5,6 +5,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "machine.h"
+
 /* The operands of GEMM, values of at most 8 bits. Element e of `inp` is batch rows of block
  * values, of `wgt` block rows (output channels) of block values, of `acc` batch rows of block
  * accumulators. `inp_laid` and `wgt_laid` hold the same in the layout of the path. */
@@ -57,18 +59,6 @@ typedef struct {
     alu_kernel alu;
     alu_dense_kernel alu_dense;
 } sim_path;
-
-/* Which paths this build has. NEON on 32-bit ARM needs a target that clang's header refuses. */
-#if defined(__x86_64__)
-#define SIM_HAVE_X86 1
-#else
-#define SIM_HAVE_X86 0
-#endif
-#if defined(__ARM_NEON) || (defined(__arm__) && defined(__GNUC__) && !defined(__clang__))
-#define SIM_HAVE_NEON 1
-#else
-#define SIM_HAVE_NEON 0
-#endif
 
 extern const sim_path sim_path_portable;
 extern const sim_path sim_path_avx2;

@@ -1,7 +1,7 @@
 /* x86-64 with AVX2: products of 16-bit pairs (vpmaddwd), which cannot saturate for 8-bit values. */
 #include "kernels.h"
 
-#if SIM_HAVE_X86
+#if HAVE_X86_PATHS
 #include <immintrin.h>
 #include <string.h>
 
@@ -202,12 +202,7 @@ static const gemm_kernels tiles = {
     tiles_any, tiles_same_wgt,  tiles_same_dst,
 };
 
-static int avx2_available(void) {
-    __builtin_cpu_init();
-    return __builtin_cpu_supports("avx2");
-}
-
 const sim_path sim_path_avx2 = {
-    "avx2", avx2_available, &tiles, &avx2_rows, avx2_alu, avx2_alu_dense,
+    "avx2", machine_has_avx2, &tiles, &avx2_rows, avx2_alu, avx2_alu_dense,
 };
 #endif

@@ -5,7 +5,7 @@
  * is taken off again with a number that is kept for each row of inputs. */
 #include "kernels.h"
 
-#if SIM_HAVE_X86
+#if HAVE_X86_PATHS
 #include <immintrin.h>
 #include <string.h>
 

@@ -4,16 +4,12 @@
  * machine is asked at run time. */
 #include "kernels.h"
 
-#if SIM_HAVE_NEON
+#if HAVE_NEON_PATH
 #if defined(__arm__) && !defined(__ARM_NEON)
 #pragma GCC target("fpu=neon")
 #endif
 #include <arm_neon.h>
 #include <string.h>
-#if defined(__arm__)
-#include <asm/hwcap.h>
-#include <sys/auxv.h>
-#endif
 
 #include "generated/isa.h"
 
@@ -155,15 +151,7 @@ static const gemm_kernels tiles = {
     tiles_any, tiles_same_wgt,  tiles_same_dst,
 };
 
-static int neon_available(void) {
-#if defined(__arm__)
-    return (getauxval(AT_HWCAP) & HWCAP_NEON) != 0;
-#else
-    return 1; /* part of the 64-bit architecture */
-#endif
-}
-
 const sim_path sim_path_neon = {
-    "neon", neon_available, &tiles, &neon_rows, neon_alu, neon_alu_dense,
+    "neon", machine_has_neon, &tiles, &neon_rows, neon_alu, neon_alu_dense,
 };
 #endif
