@@ -17,7 +17,7 @@ from host_compiler.layout.order import order_tasks
 from host_compiler.lower.target import Target
 from host_compiler.passes import prepare
 from host_compiler.placement import Placement, place_nodes, weigh_islands
-from host_compiler.planner import Planner
+from host_compiler.planner import DEFAULT_CANDIDATES, Planner
 from host_compiler.progress import Progress
 from host_compiler.report import layer_reports
 from vta_pynq.config import HwConfig
@@ -58,6 +58,7 @@ def compile_model(
     shapes: Mapping[str, Sequence[int] | int] | None = None,
     *,
     name: str | None = None,
+    candidates: int = DEFAULT_CANDIDATES,
     progress: bool = False,
 ) -> Program:
     """Compile a quantised model.
@@ -74,6 +75,9 @@ def compile_model(
         What fixes dynamic shapes: see `host_compiler.importer.import_model`.
     name
         The program's name; the model's by default.
+    candidates
+        How many schedules of each layer the cycle model times: fewer compile faster, more may
+        run faster.
     progress
         Show progress bars where standard error is a terminal.
 
@@ -83,7 +87,11 @@ def compile_model(
         The model is damaged, or it or the configuration is not supported.
     """
     return compile_graph(
-        load_graph(model, shapes), make_target(config, target), name=name, progress=progress
+        load_graph(model, shapes),
+        make_target(config, target),
+        name=name,
+        candidates=candidates,
+        progress=progress,
     ).program
 
 
@@ -112,14 +120,21 @@ def make_target(config: HwConfig | str | None, profile: str) -> Target:
 
 
 def compile_graph(
-    graph: Graph, target: Target, *, name: str | None = None, progress: bool = False
+    graph: Graph,
+    target: Target,
+    *,
+    name: str | None = None,
+    candidates: int = DEFAULT_CANDIDATES,
+    progress: bool = False,
 ) -> Compilation:
     """Compile a graph of the importer; see `compile_model`."""
+    if candidates < 1:
+        raise CompileError(f"option candidates: value must be at least 1, not {candidates}")
     exact = prepare(graph, target)
     graph = pack_first_convolutions(exact, target.config)
     graph.verify()
     shown = Progress(progress)
-    planner = Planner(target, shown)
+    planner = Planner(target, candidates, shown)
     placement = place_nodes(graph, target.config)
     tasks, plans = planner.plan(graph, placement)
     weighed = weigh_islands(graph, placement, planner.node_cycles(tasks, plans))

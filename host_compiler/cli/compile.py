@@ -39,6 +39,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="fix an input's shape, image=1,3,224,224, or a named dimension, batch=1; repeatable",
     )
     parser.add_argument(
+        "--candidates",
+        metavar="N",
+        type=int,
+        help="schedules of each layer that the cycle model times: fewer compile faster",
+    )
+    parser.add_argument(
         "--explain", action="store_true", help="print where each layer runs, its cycles, and why"
     )
 
@@ -69,13 +75,19 @@ def run(args: argparse.Namespace) -> int:
     """Compile, write the program, say what it takes."""
     # onnx is slow to import and not needed for --help.
     from host_compiler.compile import compile_model
+    from host_compiler.planner import DEFAULT_CANDIDATES
     from host_compiler.report import explain, summary
 
     target = Path(args.output)
     if not target.parent.is_dir():
         raise CompileError(f"output {target}: folder must exist; create it first")
     program = compile_model(
-        args.model, args.config, args.target, parse_shapes(args.shape), progress=True
+        args.model,
+        args.config,
+        args.target,
+        parse_shapes(args.shape),
+        candidates=DEFAULT_CANDIDATES if args.candidates is None else args.candidates,
+        progress=True,
     )
     program.save(target)
     if args.explain:
