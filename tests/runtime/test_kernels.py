@@ -7,6 +7,18 @@ import dataclasses
 import numpy as np
 import pytest
 
+from examples.kernels.conv2d import ConvShape, build_conv2d
+from examples.kernels.layout import (
+    pack_filters,
+    pack_images,
+    pack_matrix,
+    pack_weights,
+    unpack_matrix,
+)
+from examples.kernels.matmul import build_matmul
+from examples.kernels.matmul_latency_hiding import build_matmul_latency_hiding
+from examples.kernels.vector_add import build_vector_add
+from tests.kernel.test_examples import reference_conv2d, reference_matmul
 from tests.runtime.programs import Dense, random_weights
 from vta_pynq.errors import IdentityError, ShapeError
 from vta_pynq.isa.table import MemType
@@ -106,3 +118,39 @@ def test_run_kernel_other_configuration_is_refused(overlay: VtaOverlay):
     kernel = Dense(random_weights(RNG, other.block, other.block), config=other).kernel()
     with pytest.raises(IdentityError, match="kernel 'dense': configuration must be"):
         overlay.run_kernel(kernel, {})
+
+
+# ---- the examples, through the driver --------------------------------------------------------
+
+
+def test_run_kernel_vector_add_example(overlay: VtaOverlay):
+    config, elems = overlay.config, overlay.config.acc_depth + 3
+    kernel = build_vector_add(config, elems, overlay.identity.profile.name)
+    shape = (elems, config.batch, config.block)
+    a, b = (RNG.integers(-(1 << 31), 1 << 31, shape).astype(np.int32) for _ in range(2))
+    result = overlay.run_kernel(kernel, {"a": a, "b": b})["c"]
+    np.testing.assert_array_equal(result, (a + b).astype(np.int8))
+
+
+@pytest.mark.parametrize("build", [build_matmul, build_matmul_latency_hiding])
+def test_run_kernel_matmul_examples(overlay: VtaOverlay, build):
+    config = overlay.config
+    rows, inner, cols = 20 * config.batch, 40 * config.block, 30 * config.block
+    a = RNG.integers(-128, 128, (rows, inner)).astype(np.int8)
+    w = RNG.integers(-128, 128, (cols, inner)).astype(np.int8)
+    kernel = build(config, rows, inner, cols, 9, overlay.identity.profile.name)
+    arrays = {"a": pack_matrix(config, a), "w": pack_weights(config, w)}
+    result = unpack_matrix(config, overlay.run_kernel(kernel, arrays)["c"], rows, cols)
+    np.testing.assert_array_equal(result, reference_matmul(a, w, 9))
+
+
+def test_run_kernel_conv2d_example(overlay: VtaOverlay):
+    config = overlay.config
+    s = ConvShape(2 * config.block, 2 * config.block, 9, 7, 3, 1, 1)
+    x = RNG.integers(-128, 128, (config.batch, s.inputs, s.height, s.width)).astype(np.int8)
+    w = RNG.integers(-128, 128, (s.outputs, s.inputs, s.kernel, s.kernel)).astype(np.int8)
+    kernel = build_conv2d(config, s, 8, overlay.identity.profile.name)
+    arrays = {"x": pack_images(config, x), "w": pack_filters(config, w)}
+    expected = pack_images(config, reference_conv2d(x, w, s, 8))
+    result = overlay.run_kernel(kernel, arrays)["y"]
+    np.testing.assert_array_equal(result.reshape(expected.shape), expected)
