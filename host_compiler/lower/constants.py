@@ -44,6 +44,19 @@ class ConstantPlan:
         self.weight_name, self.vector_name = f"{name}.wgt", f"{name}.acc"
         self.input_name = f"{name}.inp"
 
+    def sizes(self) -> list[tuple[str, MemType, int]]:
+        """Name, memory type and elements of every constant."""
+        lowered = self._lowered
+        result = []
+        if self.weight_elems:
+            result.append((self.weight_name, MemType.WGT, self.weight_elems))
+        vectors = len(lowered.vectors.in_acc) * lowered.prepared.out_blocks
+        if vectors:
+            result.append((self.vector_name, MemType.ACC, vectors))
+        if lowered.vectors.as_tiles:
+            result.append((self.input_name, MemType.INP, 1))
+        return result
+
     def build(self) -> tuple[Constant, ...]:
         """The data."""
         lowered, result = self._lowered, []

@@ -10,7 +10,7 @@ from host_compiler.lower.issue import Issuer
 from host_compiler.lower.loops import choose_loops
 from host_compiler.lower.lowered import Lowered
 from host_compiler.lower.moves import load_moves, store_moves
-from host_compiler.lower.nests import build_nests
+from host_compiler.lower.nests import GemmNest, ItemShape, build_nests
 from host_compiler.lower.steps import Region, StepWriter
 from host_compiler.lower.tiling import Tile
 from host_compiler.lower.work import Finish, Item
@@ -34,6 +34,7 @@ class Emitter:
         self._prepared, self._places = lowered.prepared, lowered.places
         self._issuer = Issuer(builder)
         self._modes = choose_loops(lowered)
+        self._nests: dict[ItemShape, list[GemmNest]] = {}
         self._steps = StepWriter(lowered, self._issuer)
         self._addends_loaded = False
         self._began: set[tuple[Tile, int]] = set()
@@ -132,7 +133,10 @@ class Emitter:
         if self._issuer.known(key):
             return
         plans = []
-        for nest in build_nests(shape, self._modes[shape]):
+        nests = self._nests.get(shape)
+        if nests is None:
+            nests = self._nests[shape] = build_nests(shape, self._modes[shape])
+        for nest in nests:
             uops = self._builder.uops(nest.dst + acc, nest.src + inp, nest.wgt + wgt)
             plans.append(self._builder.plan_gemm(uops, *nest.loops))
         self._issuer.keep(key, plans)

@@ -55,6 +55,14 @@ class ItemShape:
     inp_pixels: int
     inp_width: int
 
+    def __post_init__(self) -> None:
+        # Shapes are looked up for every item; their many parts are hashed once.
+        parts = tuple(getattr(self, field.name) for field in dataclasses.fields(self))
+        object.__setattr__(self, "_hash", hash(parts))
+
+    def __hash__(self) -> int:
+        return self._hash  # type: ignore[attr-defined, no-any-return]
+
 
 @dataclasses.dataclass(frozen=True)
 class Cell:

@@ -63,7 +63,7 @@ class TermWork:
         places = np.argwhere(self.pairs).tolist()
         if len(places) * len(self.weights) < 2:
             return None
-        first = self.term.tiles[self.weights[0], places[0][0], places[0][1]]
+        first: npt.NDArray[np.int8] = self.term.tiles[self.weights[0], places[0][0], places[0][1]]
         for weight in self.weights:
             for o, i in places:
                 tile = self.term.tiles[weight, o, i]

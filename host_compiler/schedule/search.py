@@ -5,16 +5,18 @@ from __future__ import annotations
 import dataclasses
 import heapq
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, MutableMapping
 
 from host_compiler.layer import Layer
 from host_compiler.lower.lowered import Lowered, Unfit
 from host_compiler.lower.plan import LayerPlan, layer_kernel_builder
 from host_compiler.lower.prepared import Prepared
 from host_compiler.lower.target import Target
+from host_compiler.schedule.bound import bound_of
 from host_compiler.schedule.candidates import candidates
 from host_compiler.schedule.estimate import Estimator
 from host_compiler.schedule.parameters import Schedule
+from host_compiler.schedule.signature import signature
 from vta_pynq.errors import CompileError
 from vta_pynq.timing import simulate
 
@@ -25,10 +27,16 @@ _TIMED = 10
 _ALIKE = 2
 """How many of them may have the same tile sizes."""
 _LOOKED_AT = 20
+_GOOD = 0.975
+"""Part of the bound that ends the search."""
 
 
 def plan_layer(
-    layer: Layer, target: Target, schedule: Schedule | None = None, timed: int = _TIMED
+    layer: Layer,
+    target: Target,
+    schedule: Schedule | None = None,
+    timed: int = _TIMED,
+    known: MutableMapping[str, Schedule] | None = None,
 ) -> LayerPlan:
     """Plan a layer. Deterministic.
 
@@ -40,6 +48,9 @@ def plan_layer(
         A schedule to use, such as one that a tuner found; None searches one.
     timed
         How many candidates the cycle model times.
+    known
+        Schedules by `signature`: one that is there is used instead of a search, one that is
+        found is put there. Layers that are alike are so searched once.
 
     Raises
     ------
@@ -49,15 +60,24 @@ def plan_layer(
     most_tiles = target.config.wgt_depth
     while most_tiles:
         prepared = Prepared(layer, target, most_tiles)
-        wanted = [schedule] if schedule is not None else _ranked(prepared, timed)
+        key = "" if known is None else signature(prepared)
+        wanted = [schedule] if schedule is not None else []
+        if known is not None and schedule is None and key in known:
+            wanted = [known[key]]
+        wanted = wanted or _ranked(prepared, timed)
         best: LayerPlan | None = None
+        enough = bound_of(prepared, target.timing).cycles / _GOOD
         for candidate in wanted:
             plan = _try(prepared, candidate)
             if plan is not None and (best is None or plan.estimated_cycles < best.estimated_cycles):
                 best = plan
+                if best.estimated_cycles <= enough:
+                    break
         if best is None and schedule is None:
             best = next((p for p in (_try(prepared, s) for s in _any(prepared)) if p), None)
         if best is not None:
+            if known is not None:
+                known[key] = best.schedule
             return best
         most_tiles //= 2
     raise CompileError(
