@@ -308,7 +308,7 @@ class GraphBuilder:
         joined = list(self.values[values[0]].shape)
         joined[axis] = sum(self.values[value].shape[axis] for value in values)
         shape = tuple(joined)
-        if axis == 1:
+        if axis == 1 and len(shape) != 4:
             values = [self._as_nchw(value) for value in values]
             shape = nchw_of(shape)
         out = self.int8_value(name, shape, parts[0].scale, parts[0].zero_point)
