@@ -105,10 +105,12 @@ class ShiftLeft:
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Requantise:
-    """Rounding shift (ties upwards), zero point, clip.
+    """Rounding shift, zero point, clip.
 
     `shifts` is int (C,) or () with right-shift amounts (negative: left, no rounding);
     `negative_shifts` likewise applies to negative accumulators (leaky rectifier) if given.
+    Ties go upwards, or to even with `half_even`, which needs shifts of at least 1 and no
+    `negative_shifts`.
     """
 
     shifts: npt.NDArray[np.int64]
@@ -116,6 +118,7 @@ class Requantise:
     qmin: int
     qmax: int
     negative_shifts: npt.NDArray[np.int64] | None = None
+    half_even: bool = False
 
 
 @dataclasses.dataclass(frozen=True, eq=False)

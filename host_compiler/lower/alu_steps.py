@@ -91,12 +91,15 @@ def requantise_steps(step: Requantise, before: Range) -> tuple[Ints, list[Step],
     channels = len(before.low)
     shifts = np.broadcast_to(np.asarray(step.shifts, np.int64), (channels,))
     zeros = np.zeros(channels, np.int64)
+    if step.half_even:
+        return _half_even_steps(step, shifts, before)
     if step.negative_shifts is None:
-        first, steps = _shift_steps(shifts, step.zero_point, before, step)
+        first, shifting = _shift_steps(shifts, step.zero_point, before, step)
         after = before.shifted(shifts).plus(step.zero_point)
-        return first, [*steps, *_clip(after, step.qmin, step.qmax)], _clipped(after, step)
+        clip = _clip(after, step.qmin, step.qmax)
+        return first, [*shifting, *clip], _clipped(after, step)
     leak = np.broadcast_to(np.asarray(step.negative_shifts, np.int64), (channels,))
-    steps = [CopyAside()]
+    steps: list[Step] = [CopyAside()]
     join = AluOp.ADD
     if (leak >= shifts).all():
         join = AluOp.MAX  # the two slopes cross at zero: the result is the larger line
@@ -117,6 +120,38 @@ def requantise_steps(step: Requantise, before: Range) -> tuple[Ints, list[Step],
     if step.zero_point:
         steps.append(AluStep(AluOp.ADD, step.zero_point))
     return zeros, [*steps, *_clip(after, step.qmin, step.qmax)], _clipped(after, step)
+
+
+def _half_even_steps(
+    step: Requantise, shifts: Ints, before: Range
+) -> tuple[Ints, list[Step], Range]:
+    """Ties to even, with a = acc + half: max((a - 1) >> s, (a >> (s + 1)) << 1).
+
+    The first term rounds ties down. The second is the even neighbour: on a tie it is the larger
+    of the two where the lower one is odd, and anywhere else it does not exceed the first.
+    """
+    channels = len(shifts)
+    half = np.int64(1) << (shifts - 1)
+    first, steps = half, list[Step]()
+    worst = np.maximum(np.abs(before.low), np.abs(before.high)) + half
+    if worst.max() > _ACC_MAX:
+        # Beyond this bound every value saturates; inside it adding half stays in 32 bits.
+        reach = max(abs(step.qmin - step.zero_point), abs(step.qmax - step.zero_point)) + 1
+        bound = np.minimum(np.int64(reach) << shifts, _ACC_MAX - half)
+        steps += [
+            AluStep(AluOp.MAX, uniform(-bound, channels)),
+            AluStep(AluOp.MIN, uniform(bound, channels)),
+            *_add(half, False),
+        ]
+        first = np.zeros(channels, np.int64)
+    steps += [CopyAside(), AluStep(AluOp.ADD, -1), *_right(shifts, channels)]
+    steps += [dataclasses.replace(s, aside=True) for s in _right(shifts + 1, channels)]
+    steps += [AluStep(AluOp.SHR, -1, aside=True), Join(AluOp.MAX)]
+    if step.zero_point:
+        steps.append(AluStep(AluOp.ADD, step.zero_point))
+    after = Range((before.low + half - 1) >> shifts, (before.high + half) >> shifts)
+    after = after.plus(step.zero_point)
+    return first, [*steps, *_clip(after, step.qmin, step.qmax)], _clipped(after, step)
 
 
 def multiply_steps(step: Multiply, before: Range) -> tuple[Ints, list[Step], Range]:

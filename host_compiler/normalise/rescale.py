@@ -8,7 +8,7 @@ import numpy.typing as npt
 from host_compiler.ir import Requant
 from host_compiler.layer import Requantise
 
-__all__ = ["MAX_SHIFT", "exact_factor", "is_shift", "requantise_step"]
+__all__ = ["MAX_SHIFT", "exact_factor", "is_shift", "requantise_step", "rounds_to_even"]
 
 MAX_SHIFT = 31
 """Largest right shift of a 32-bit accumulator that means anything."""
@@ -28,11 +28,26 @@ def is_shift(stage: Requant) -> bool:
     return all(bool(np.all(np.abs(s) <= MAX_SHIFT)) for s in every)
 
 
+def rounds_to_even(stage: Requant) -> bool:
+    """Whether the accelerator can round the ties of a stage to even.
+
+    max((acc + half - 1) >> s, ((acc + half) >> (s + 1)) << 1) does, for shifts of at least 1.
+    """
+    shifts = stage.shifts
+    return (
+        shifts is not None
+        and stage.negative_multiplier is None
+        and bool((shifts >= 1).all())
+        and bool((shifts < MAX_SHIFT).all())
+    )
+
+
 def requantise_step(stage: Requant) -> Requantise:
     """The shift form of a stage for which `is_shift` holds."""
     shifts = stage.shifts
     assert shifts is not None, "is_shift must hold"
-    return Requantise(shifts, stage.zero_point, stage.qmin, stage.qmax, stage.negative_shifts)
+    even = stage.rounding == "half_even" and rounds_to_even(stage)
+    return Requantise(shifts, stage.zero_point, stage.qmin, stage.qmax, stage.negative_shifts, even)
 
 
 def exact_factor(multiplier: float, bound: int) -> tuple[int, int, int] | None:

@@ -11,7 +11,7 @@ from host_compiler.passes.flatten import absorb_flatten
 from host_compiler.passes.pools import fuse_pools
 from host_compiler.passes.requants import legalise_requants
 from host_compiler.passes.reshapes import fold_reshapes
-from host_compiler.passes.rounding import round_half_up
+from host_compiler.passes.rounding import legalise_rounding
 
 __all__ = ["Arithmetic", "prepare"]
 
@@ -24,7 +24,7 @@ class Arithmetic(Protocol):
         """Whether the ALU multiplies (`Capability.ALU_MUL`)."""
 
 
-def prepare(graph: Graph, target: Arithmetic) -> Graph:
+def prepare(graph: Graph, target: Arithmetic, *, ties_up: bool = False) -> Graph:
     """Bring a graph into the form that the target computes exactly.
 
     Every accumulating node of the result that has stages runs on the accelerator as it stands;
@@ -38,6 +38,9 @@ def prepare(graph: Graph, target: Arithmetic) -> Graph:
         As the importer or a user makes it; not changed.
     target
         What the hardware's ALU can do.
+    ties_up
+        Round all ties of accelerator steps upwards: fewer ALU steps in models that have ties
+        (those of `vta quantize` have none), off by 1 from ONNX in each of them.
 
     Raises
     ------
@@ -51,7 +54,7 @@ def prepare(graph: Graph, target: Arithmetic) -> Graph:
         remove_dead,
         lambda g: legalise_requants(g, multiplies=target.multiplies),
         fuse_pools,
-        round_half_up,
+        lambda g: legalise_rounding(g, ties_up=ties_up),
         fold_reshapes,
         remove_dead,
     )

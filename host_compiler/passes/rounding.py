@@ -5,22 +5,26 @@ from __future__ import annotations
 import dataclasses
 
 from host_compiler.ir import Accumulate, Graph, Node, Requant
+from host_compiler.normalise.rescale import rounds_to_even
 
-__all__ = ["round_half_up"]
+__all__ = ["legalise_rounding"]
 
 
-def round_half_up(graph: Graph) -> Graph:
-    """Mark every Requant that is left in an accelerator node as rounding ties upwards.
+def legalise_rounding(graph: Graph, *, ties_up: bool) -> Graph:
+    """Mark the Requants of accelerator nodes that round ties upwards.
 
-    The published ALU can only add half and shift (docs/isa.md). Against ONNX, which rounds ties
-    to even, results differ by 1 where the exact value lies halfway and nowhere else.
+    Adding half and shifting right, which is one step of the ALU, rounds ties up; ONNX rounds
+    them to even, which takes six steps. With `ties_up` every Requant takes the short way;
+    without it those do that cannot go the long way (leaky rectifiers, shifts by nothing in some
+    channels, means over windows whose size is no power of two). Results then differ from ONNX's
+    by 1 where the exact value lies halfway, and nowhere else.
     """
     nodes: list[Node] = []
     for node in graph.nodes:
         if isinstance(node, Accumulate):
             stages = tuple(
                 dataclasses.replace(stage, rounding="half_up")
-                if isinstance(stage, Requant)
+                if isinstance(stage, Requant) and (ties_up or not rounds_to_even(stage))
                 else stage
                 for stage in node.stages
             )

@@ -69,6 +69,8 @@ def _rounding_shift(acc: np.ndarray, shifts: np.ndarray) -> np.ndarray:
 
 def _requantise(step: Requantise, acc: np.ndarray, *_):
     y = _rounding_shift(acc, step.shifts)
+    if step.half_even:
+        y = np.rint(acc / np.exp2(_spread(np.asarray(step.shifts)))).astype(np.int64)
     if step.negative_shifts is not None:
         y = np.where(acc < 0, _rounding_shift(acc, step.negative_shifts), y)
     return np.clip(y + step.zero_point, step.qmin, step.qmax)

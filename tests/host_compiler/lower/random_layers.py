@@ -112,12 +112,14 @@ class LayerMaker:
         shifts = self.random.integers(low, 20, channels if self.pick(0, 1) else ())
         qmin, qmax = self.pick((-128, 127), (0, 127), (-5, 90))
         negative = None
-        kind = self.pick("", "", "", "leaky", "any")
+        kind = self.pick("", "", "", "leaky", "any", "even")
         if kind == "leaky":
             negative = shifts + self.upto(5)
         elif kind == "any":
             negative = self.random.integers(0, 12, shifts.shape)
-        return Requantise(shifts, self.zero_point(), qmin, qmax, negative)
+        elif kind == "even":
+            shifts = np.maximum(shifts, 1)
+        return Requantise(shifts, self.zero_point(), qmin, qmax, negative, kind == "even")
 
     def layer(self, name: str = "layer") -> Layer:
         n, c = self.pick(1, 1, 2, 3), self.upto(self.channels)
