@@ -23,7 +23,8 @@ from vta_pynq.timing.profiles import HwProfile
 
 __all__ = ["MicroOps", "Operand", "Plan", "PlanStep", "Planner"]
 
-Operand = int | Sequence[int] | npt.NDArray[np.integer[Any]]
+Operand = int | Sequence[int] | npt.NDArray[Any]
+"""Integers; `np.integer[Any]` would be evaluated here, and numpy 1.21 cannot."""
 
 
 class MicroOps:
