@@ -191,6 +191,33 @@ def test_run_result_is_not_the_input_even_where_nothing_is_computed(overlay: Vta
         np.testing.assert_array_equal(y, np.ones(4))
 
 
+def test_run_out_may_be_the_input(overlay: VtaOverlay):
+    maker = Maker("twice", overlay.config)
+    maker.tensor("x", (4,), ArenaKind.INPUT, dtype="float32", layout="C")
+    maker.tensor("y", (4,), ArenaKind.OUTPUT, dtype="float32", layout="C")
+    maker.tensor("h", (4,), dtype="float32", layout="C")
+    maker.cpu("first", "relu", ["x"], ["h"])
+    maker.cpu("early", "identity", ["h"], ["y"])
+    maker.cpu("late", "add", ["x", "h"], ["y"])  # reads x after y was written first
+    with overlay.load(maker.build()) as model:
+        x = np.array([1, -2, 3, -4], np.float32)
+        assert model.run(x, out=x) is x
+        np.testing.assert_array_equal(x, [2, -2, 6, -4])
+
+
+def test_run_takes_unaligned_arrays(overlay: VtaOverlay):
+    maker = Maker("unaligned", overlay.config)
+    maker.tensor("x", (4,), ArenaKind.INPUT, dtype="float32", layout="C")
+    maker.tensor("y", (4,), ArenaKind.OUTPUT, dtype="float32", layout="C")
+    maker.cpu("relu", "relu", ["x"], ["y"])
+    raw = np.zeros(2 * 17, np.uint8)
+    x, out = raw[1:17].view("<f4"), raw[17:33].view("<f4")
+    x[:] = [1, -2, 3, -4]
+    with overlay.load(maker.build()) as model:
+        model.run(x, out=out)
+    np.testing.assert_array_equal(out, [1, 0, 3, 0])
+
+
 def step_errors(overlay: VtaOverlay) -> Iterator[tuple[Program, str]]:
     maker = Maker("shape", overlay.config)
     maker.tensor("x", (4,), ArenaKind.INPUT, dtype="float32", layout="C")

@@ -174,6 +174,8 @@ class Context:
         program = self._loaded.program
         arena = program.arena(program.tensor(name).arena)
         if arena.name in self._bound:
+            if buffer is self._bound[arena.name]:
+                return
             check_bindable(buffer, self._loaded.device, arena.bytes, arena.alignment, where)
             addresses = {**self._addresses, arena.name: device_address(buffer)}
             self._link(program.link(addresses))  # raises before anything changes
@@ -231,7 +233,7 @@ class Context:
             if not layout.is_plain:
                 arrays[name][...] = layout.pack(value)
             elif self._replaceable(name):
-                arrays[name] = np.asarray(value, order="C")
+                arrays[name] = np.require(value, requirements=["C", "A"])
             else:
                 arrays[name][...] = value
         return arrays
@@ -240,13 +242,15 @@ class Context:
         self, outputs: Sequence[Array | None], arrays: dict[str, Array]
     ) -> frozenset[str]:
         """Let CPU steps write results where the caller wants them; the names of these."""
-        direct = set()
+        direct: set[str] = set()
+        sources = [arrays[name] for name in self._loaded.program.inputs]
         for name, target in zip(self._loaded.program.outputs, outputs, strict=True):
             if (
                 target is not None
                 and self._loaded.layouts[name].is_plain
-                and target.flags.c_contiguous
+                and target.flags.carray
                 and self._replaceable(name)
+                and not any(np.may_share_memory(target, source) for source in sources)
             ):
                 arrays[name] = target
                 direct.add(name)
