@@ -11,7 +11,7 @@ import numpy as np
 from vta_pynq.cpu_ops import kernels
 from vta_pynq.cpu_ops.grid import Blocking, Grid, blocking_of
 from vta_pynq.cpu_ops.numpy_kernels import whole_values
-from vta_pynq.cpu_ops.quantisation import LAYOUT, OFFSET, check_planes
+from vta_pynq.cpu_ops.quantisation import LAYOUT, OFFSET, check_planes, real_values
 from vta_pynq.cpu_ops.registry import Allocate, Array, Attribute, Attributes, operator
 from vta_pynq.cpu_ops.scales import AXIS, INT8_DTYPES, dtype_range, scales, zero_point
 from vta_pynq.errors import ProgramError, ShapeError
@@ -127,7 +127,7 @@ def _unpack(inputs: Sequence[Any], attributes: Attributes, allocate: Allocate) -
         x = _stored(whole_values(check_planes(inputs)), blocking, shape)
         kept = x.transpose(0, 3, 1, 4, 2).reshape(x.shape[0] * x.shape[3], -1, x.shape[2])
         values = np.ascontiguousarray(kept[: shape[0], : shape[1]]).reshape(shape)
-        return [_real(values, attributes, allocate)] if real else [values]
+        return [real_values(values, attributes, allocate)] if real else [values]
     x = inputs[0]
     if x.dtype.name not in INT8_DTYPES:
         raise ShapeError(f"input must be int8, uint8 or int32, not {x.dtype}; compile again")
@@ -136,13 +136,7 @@ def _unpack(inputs: Sequence[Any], attributes: Attributes, allocate: Allocate) -
     offset = int(attributes.get("offset", 0))
     held = np.empty(shape, dtype) if real else allocate(shape, dtype)
     kernels.unpack(_stored(x, blocking, shape), offset, held.reshape(flat))
-    return [_real(held, attributes, allocate) if real else held]
-
-
-def _real(x: Array, attributes: Attributes, allocate: Allocate) -> Array:
-    from vta_pynq.cpu_ops.registry import OPERATORS
-
-    return OPERATORS["dequantize"].implementation([x], attributes, allocate)[0]
+    return [real_values(held, attributes, allocate) if real else held]
 
 
 @operator(

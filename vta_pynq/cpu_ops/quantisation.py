@@ -14,7 +14,7 @@ from vta_pynq.cpu_ops.registry import Allocate, Array, Attribute, Attributes, op
 from vta_pynq.cpu_ops.scales import AXIS, INT8_DTYPES, dtype_range, scales, zero_point
 from vta_pynq.errors import ProgramError, ShapeError
 
-__all__ = ["LAYOUT", "OFFSET", "check_planes"]
+__all__ = ["LAYOUT", "OFFSET", "check_planes", "real_values"]
 
 LAYOUT = Attribute("str", "activation layout such as NCHW1n16c")
 OFFSET = Attribute("int", "added to the integers, modulo 256; default 0")
@@ -50,16 +50,21 @@ def _quantize(inputs: Sequence[Any], attributes: Attributes, allocate: Allocate)
 )  # fmt: skip
 def _dequantize(inputs: Sequence[Any], attributes: Attributes, allocate: Allocate) -> list[Array]:
     """(x - zero_point) * scale in float32 (DequantizeLinear)."""
-    x = inputs[0]
+    return [real_values(inputs[0], attributes, allocate)]
+
+
+def real_values(x: Array, attributes: Attributes, allocate: Allocate) -> Array:
+    """What `dequantize` makes of a dense operand."""
     if x.dtype.name not in _INTEGERS:
         raise ShapeError(f"input must be {', '.join(_INTEGERS)}, not {x.dtype}; convert it")
+    dense = {name: value for name, value in attributes.items() if name != "layout"}
     scale = scales(attributes)
-    grid = channel_grid(x.shape, attributes, scale.ndim > 0)
+    grid = channel_grid(x.shape, dense, scale.ndim > 0)
     out = allocate(x.shape, np.float32)
     steps = grid.per_channel(scale).astype(np.float32)
     offset = zero_point(attributes, x.dtype.name)
     kernels.dequantise(np.ascontiguousarray(x), steps, grid, offset, out)
-    return [out]
+    return out
 
 
 def check_planes(inputs: Sequence[Array]) -> list[Array]:
