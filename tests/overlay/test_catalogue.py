@@ -166,7 +166,7 @@ def test_fetch_offline_says_so(published, tmp_path):
     ("mirror", "message"),
     [
         ("/no/such/folder", "must be available: No such file or directory"),
-        ("ftp://127.0.0.1", "scheme must be one of http, https, file, not 'ftp'"),
+        ("ftp://127.0.0.1", "scheme must be one of http, https, file, not 'ftp'; use"),
     ],
 )
 def test_fetch_from_an_impossible_mirror(published, tmp_path, mirror, message):
@@ -178,6 +178,18 @@ def test_fetch_into_a_folder_that_cannot_be_written(published, tmp_path):
     (tmp_path / "to").write_text("a file, not a folder")
     with pytest.raises(ConfigError, match="must be writable: .*; choose a folder with --into"):
         fetch(published, tmp_path / "to", str(tmp_path / "mirror"))
+
+
+def test_fetch_has_nothing_on_the_disk_until_all_is_there_and_right(published, tmp_path):
+    # A process that is killed cannot clean up.
+    seen = []
+
+    def look(done, total):
+        seen.append(list((tmp_path / "to").rglob("*")))
+
+    fetch(published, tmp_path / "to", str(tmp_path / "mirror"), look)
+    assert len(seen) > 1
+    assert not any(seen)
 
 
 def test_fetch_that_is_interrupted_leaves_nothing(published, tmp_path):

@@ -93,3 +93,8 @@ def test_locate_bitstream_without_hwh_that_nobody_knows(tmp_path):
 def test_locate_missing_file(tmp_path):
     with pytest.raises(ConfigError, match=r"none\.bit: the file must exist; check the path"):
         locate(tmp_path / "none.bit", BOARD, simulated=True)
+
+
+def test_locate_of_an_impossible_configuration_gives_the_reason():
+    with pytest.raises(ConfigError, match=r"not '1x16.*_99': configuration: LOG_ACC_BUFF_SIZE"):
+        locate("1x16_i8w8a32_15_15_18_99", BOARD, simulated=True)

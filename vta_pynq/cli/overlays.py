@@ -17,7 +17,7 @@ from vta_pynq.overlay.catalogue import (
     file_sha256,
     read_catalogue,
 )
-from vta_pynq.overlay.descriptions import Variant, find_variant, get_board, variants
+from vta_pynq.overlay.descriptions import Variant, find_variant, get_board, overlay_folder, variants
 from vta_pynq.overlay.locate import search_folders, user_folder
 
 HELP = "list, fetch, verify and describe overlays (bitstreams)"
@@ -160,6 +160,7 @@ def _print_variant(variant: Variant) -> None:
         "profile": variant.profile.name,
         "boards": ", ".join(variant.boards),
         "clock": f"{variant.clock_mhz:g} MHz",
+        ".hwh file": str(overlay_folder() / f"{variant.name}.hwh"),
     }
     if entry is not None:
         rows["published by"] = f"{catalogue.project} ({catalogue.license})"

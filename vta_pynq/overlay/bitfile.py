@@ -41,7 +41,7 @@ def read_bit_header(path: Path) -> BitHeader:
             head = file.read(_HEADER_LIMIT)
             size = path.stat().st_size
     except OSError as error:
-        raise ConfigError(f"{path}: must be readable: {error.strerror}") from None
+        raise ConfigError(f"{path}: must be readable: {error.strerror}; check the path") from None
     texts: dict[str, str] = {}
     place = len(_MAGIC)
     try:

@@ -1,7 +1,8 @@
 """The catalogue of published bitstreams: where they are, what they must hash to, installing them.
 
-Nothing is installed that has another SHA-256 than the catalogue says, and an installed file
-appears under its name at once or not at all.
+Nothing is installed that has another SHA-256 than the catalogue says: a download is kept in memory
+until that is known, so one that is killed leaves nothing on the disk. An installed file appears
+under its name at once or not at all.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ import tempfile
 import urllib.error
 import urllib.parse
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -161,36 +162,33 @@ def fetch(
     hwh = hwh_text(entry.variant, get_board(entry.variant.boards[0])).encode()
     if not (target.is_file() and file_sha256(target) == entry.sha256):
         source = source_of(read_catalogue(), entry, mirror)
-        _install(target, _checked(entry, source, progress))
-    _install(target.with_suffix(".hwh"), iter([hwh]))
+        _install(target, _download(entry, source, progress))
+    _install(target.with_suffix(".hwh"), hwh)
     return target
 
 
-def _checked(
-    entry: Entry, source: str, progress: Callable[[int, int], None] | None
-) -> Iterator[bytes]:
-    """The chunks of `source`; raises at their end if they are not the published file."""
-    digest = hashlib.sha256()
+def _download(entry: Entry, source: str, progress: Callable[[int, int], None] | None) -> bytes:
+    """The bytes of `source`; raises if they are not the published file."""
+    chunks: list[bytes] = []
     done = 0
     with _open(source) as stream:
-        while chunk := _read(stream, source):
+        while done <= entry.size and (chunk := _read(stream, source)):
             done += len(chunk)
-            if done > entry.size:
-                break
-            digest.update(chunk)
+            chunks.append(chunk)
             if progress is not None:
-                progress(done, entry.size)
-            yield chunk
+                progress(min(done, entry.size), entry.size)
     if done != entry.size:
         more = "at least " if done > entry.size else ""
         raise ConfigError(
             f"{source}: must be {entry.size} bytes long, not {more}{done}; try another mirror"
         )
-    if digest.hexdigest() != entry.sha256:
+    data = b"".join(chunks)
+    digest = hashlib.sha256(data).hexdigest()
+    if digest != entry.sha256:
         raise ConfigError(
-            f"{source}: SHA-256 must be {entry.sha256}, not {digest.hexdigest()}; "
-            "try another mirror"
+            f"{source}: SHA-256 must be {entry.sha256}, not {digest}; try another mirror"
         )
+    return data
 
 
 def _open(source: str) -> BinaryIO:
@@ -200,7 +198,8 @@ def _open(source: str) -> BinaryIO:
             return open(source, "rb")
         if scheme not in _SCHEMES:
             raise ConfigError(
-                f"{source}: scheme must be one of {', '.join(_SCHEMES)}, not {scheme!r}"
+                f"{source}: scheme must be one of {', '.join(_SCHEMES)}, not {scheme!r}; "
+                "use another --mirror"
             )
         stream: BinaryIO = urllib.request.urlopen(source, timeout=_TIMEOUT_S)
         return stream
@@ -220,15 +219,14 @@ def _read(stream: BinaryIO, source: str) -> bytes:
         raise ConfigError(f"{source}: must arrive whole: {error!r}; try again") from None
 
 
-def _install(target: Path, chunks: Iterator[bytes]) -> None:
+def _install(target: Path, data: bytes) -> None:
     """Write `target` under another name, and rename it when all of it is on the disk."""
     temporary: str | None = None
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         descriptor, temporary = tempfile.mkstemp(prefix=f".{target.name}.", dir=target.parent)
         with os.fdopen(descriptor, "wb") as file:
-            for chunk in chunks:
-                file.write(chunk)
+            file.write(data)
             file.flush()
             os.fsync(file.fileno())
         os.chmod(temporary, 0o644)

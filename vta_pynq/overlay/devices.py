@@ -71,6 +71,16 @@ def _board_device() -> Any:
     )
 
 
+def _check_device(device: Any) -> None:
+    from pynq import Device
+
+    if not isinstance(device, Device):
+        raise ConfigError(
+            f"device: must be a pynq device or one of {_WORDS}, not {device!r}; "
+            "leave it out to take what there is"
+        )
+
+
 def choose_device(device: Any = None) -> Any:
     """The pynq device that `device` means.
 
@@ -90,6 +100,7 @@ def choose_device(device: Any = None) -> Any:
         device = os.environ.get(DEVICE_VARIABLE) or None
         where = DEVICE_VARIABLE
     if device is not None and not isinstance(device, str):
+        _check_device(device)
         return device
     # Imported for its registration with pynq, which must come before pynq looks for devices.
     from vta_pynq.sim import device as simulator
@@ -108,4 +119,6 @@ def choose_device(device: Any = None) -> Any:
         raise ConfigError(
             f"{where}: {device!r} is not available in this installation; use one of {_WORDS}"
         )
-    raise ConfigError(f"{where}: must be one of {_WORDS}, not {device!r}")
+    raise ConfigError(
+        f"{where}: must be one of {_WORDS}, not {device!r}; leave it out to take what there is"
+    )

@@ -70,12 +70,18 @@ def _stage(stem: str, hwh: str, bitfile: Path | None, part: str) -> Located:
     return Located(target, folder)
 
 
-def _simulated_variant(name: str, board: Board) -> Variant | None:
-    """A variant of the published design in any configuration, which only a simulator can load."""
+def _simulated_variant(name: str, board: Board) -> Variant:
+    """A variant of the published design in any configuration, which only a simulator can load.
+
+    Raises
+    ------
+    ConfigError
+        `name` is no configuration's name.
+    """
     try:
         config = HwConfig.from_name(name)
-    except ConfigError:
-        return None
+    except ConfigError as error:
+        raise ConfigError(f"{_must_name(board)}, not {name!r}: {error}") from None
     return Variant(
         name=f"simulated/{name}",
         design=PUBLISHED,
@@ -85,6 +91,11 @@ def _simulated_variant(name: str, board: Board) -> Variant | None:
         boards=(board.name,),
         clock_mhz=_SIMULATED_CLOCK_MHZ,
     )
+
+
+def _must_name(board: Board) -> str:
+    known = ", ".join(v.name for v in variants() if board.name in v.boards)
+    return f"overlay: name must be a .bit file or one of {known or 'none'} on {board.name}"
 
 
 def _locate_path(path: Path, board: Board) -> Located:
@@ -121,11 +132,7 @@ def locate(name: str | os.PathLike[str], board: Board, *, simulated: bool) -> Lo
     if variant is None and simulated:
         variant = _simulated_variant(text, board)
     if variant is None:
-        known = ", ".join(v.name for v in variants() if board.name in v.boards)
-        raise ConfigError(
-            f"overlay: name must be a .bit file or one of {known or 'none'} on {board.name}, "
-            f"not {text!r}"
-        )
+        raise ConfigError(f"{_must_name(board)}, not {text!r}; run 'vta overlays list'")
     for bitfile in _installed(variant):
         return _locate_path(bitfile, board)
     if simulated:
