@@ -5,14 +5,22 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 
+from host_compiler.ir import Concat, Graph
 from host_compiler.layout import CpuTask, LayerTask, Tasks
+from host_compiler.layout.boundary import PACK_FIRST
 from host_compiler.lower.plan import LayerPlan
 from host_compiler.lower.target import Target
-from host_compiler.placement import Placement, cpu_cycles
+from host_compiler.placement import Placement, cpu_cycles, packing_cycles
 from vta_pynq.program import ArenaKind, LayerReport, Program, VtaStep
 from vta_pynq.timing import get_profile, simulate
 
 __all__ = ["explain", "layer_reports", "summary"]
+
+_CHANGES = {
+    "pack": "into the accelerator's layout",
+    "pack_first": "into the accelerator's layout, several kernel positions in the lanes",
+    "unpack": "out of the accelerator's layout",
+}
 
 
 def layer_reports(
@@ -36,16 +44,25 @@ def layer_reports(
                 )
             )  # fmt: skip
         elif isinstance(task, CpuTask):
-            if task.op in ("pack", "unpack", "pack_first"):
-                reason = "change of layout"
-            sizes = [_elements(tasks, name) for name in (*task.reads, *task.writes)]
+            if task.op in _CHANGES:
+                reason = _CHANGES[task.op]
             reports.append(
                 LayerReport(
                     task.name, task.op, step_of[number], task.nodes, 0, 0,
-                    cpu_cycles(task.op, sizes), reason,
+                    _cpu_cycles(tasks, task), reason,
                 )
             )  # fmt: skip
     return reports
+
+
+def _cpu_cycles(tasks: Tasks, task: CpuTask) -> int:
+    read = sum(_elements(tasks, name) for name in task.reads)
+    written = sum(_elements(tasks, name) for name in task.writes)
+    if task.op == "pack":
+        return packing_cycles(read, tasks.buffers[task.writes[0]].elems)
+    if task.op == PACK_FIRST:
+        return packing_cycles(written, tasks.buffers[task.writes[0]].elems)
+    return cpu_cycles(task.op, [read, written])
 
 
 def _elements(tasks: Tasks, name: str) -> int:
@@ -99,19 +116,42 @@ def _kib(program: Program, kind: ArenaKind) -> int:
     return -(-sum(arena.bytes for arena in program.arenas if arena.kind is kind) // 1024)
 
 
-def explain(program_layers: tuple[LayerReport, ...]) -> str:
-    """A table: where each step runs, its estimated cycles, and why."""
-    rows = [("where", "cycles", "layer", "operator", "why")]
-    for layer in program_layers:
-        where = "accelerator" if layer.op[0].isupper() else "processor"
-        cycles = "-" if layer.cycles is None else str(layer.cycles)
-        rows.append((where, cycles, layer.name, layer.op, layer.reason))
+def explain(program: Program, graph: Graph, placement: Placement) -> str:
+    """A table with the model's nodes: where each runs, estimated cycles, why.
+
+    Nodes that were fused share a line. `graph` and `placement` are those of the compilation.
+    """
+    rows = [("where", "cycles", "operator", "why", "nodes")]
+    shown: set[str] = set()
+    for layer in program.layers:
+        on_device = isinstance(program.steps[layer.step], VtaStep)
+        names = layer.nodes or (layer.name,)
+        shown.update(names)
+        rows.append(
+            (
+                "accelerator" if on_device else "processor",
+                "-" if layer.cycles is None else str(layer.cycles),
+                layer.op,
+                layer.reason,
+                ", ".join(names),
+            )
+        )
+    for node in graph.nodes:
+        names = tuple(name for name in node.source if name not in shown)
+        if names:
+            shown.update(names)
+            reason = (
+                placement.decisions[node.name].reason if node.name in placement.decisions else ""
+            )
+            free = "in place: its inputs are written where they belong"
+            reason = free if isinstance(node, Concat) else reason
+            rows.append(("nowhere", "0", type(node).__name__, reason, ", ".join(names)))
     widths = [max(len(row[i]) for row in rows) for i in range(4)]
     lines = []
-    for row in rows:
+    for where, cycles, op, why, nodes in rows:
         cells = (
-            row[0].ljust(widths[0]), row[1].rjust(widths[1]), row[2].ljust(widths[2]),
-            row[3].ljust(widths[3]),
+            where.ljust(widths[0]), cycles.rjust(widths[1]), op.ljust(widths[2]),
+            why.ljust(widths[3]), nodes,
         )  # fmt: skip
-        lines.append("  ".join((*cells, row[4])).rstrip())
+        lines.append("  ".join(cells).rstrip())
     return "\n".join(lines)

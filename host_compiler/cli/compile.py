@@ -74,24 +74,24 @@ def parse_shapes(texts: Sequence[str]) -> dict[str, tuple[int, ...] | int]:
 def run(args: argparse.Namespace) -> int:
     """Compile, write the program, say what it takes."""
     # onnx is slow to import and not needed for --help.
-    from host_compiler.compile import compile_model
+    from host_compiler.compile import compile_graph, load_graph, make_target
     from host_compiler.planner import DEFAULT_CANDIDATES
     from host_compiler.report import explain, summary
 
     target = Path(args.output)
     if not target.parent.is_dir():
         raise CompileError(f"output {target}: folder must exist; create it first")
-    program = compile_model(
-        args.model,
-        args.config,
-        args.target,
-        parse_shapes(args.shape),
+    made_for = make_target(args.config, args.target)
+    compilation = compile_graph(
+        load_graph(args.model, parse_shapes(args.shape)),
+        made_for,
         candidates=DEFAULT_CANDIDATES if args.candidates is None else args.candidates,
         progress=True,
     )
+    program = compilation.program
     program.save(target)
     if args.explain:
-        print(explain(program.layers))
+        print(explain(program, compilation.graph, compilation.placement))
         print()
     print(summary(program))
     print(f"wrote {target}")

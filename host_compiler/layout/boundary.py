@@ -73,7 +73,7 @@ def pack_task(
         "shape": list(shape),
         **pack_attributes(joined),
     }
-    sources = node.source if joined is None else joined.source
+    sources = () if joined is None else joined.source
     return CpuTask(f"{target}:pack", node.name, sources, (source,), (target,), "pack", attributes)
 
 
@@ -89,8 +89,9 @@ def unpack_task(
     if joined is not None:
         attributes |= _unpack_attributes(joined.attributes)
     return CpuTask(
-        f"{target}:unpack", node.name, node.source, sources, (target,), "unpack", attributes
-    )
+        f"{target}:unpack", node.name, () if joined is None else joined.source, sources,
+        (target,), "unpack", attributes,
+    )  # fmt: skip
 
 
 def _unpack_attributes(attributes: Mapping[str, Any]) -> dict[str, Any]:

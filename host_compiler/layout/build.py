@@ -3,6 +3,7 @@ and what converts between the two."""
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Collection, Mapping
 from typing import Any
 
@@ -321,6 +322,7 @@ class _Builder:
         waiting = self._waiting.get(self.storage.plain(form.inputs[0]))
         source = self.plain(form.inputs[0] if waiting is None else waiting.inputs[0], form)
         attributes = {**form.attributes, **boundary.pack_attributes(waiting)}
+        form = dataclasses.replace(form, source=() if waiting is None else waiting.source)
         self._cpu_task(form, (source,), (self._new_blocked(form.outputs[0]),), attributes)
 
     # ---- end -----------------------------------------------------------------------------

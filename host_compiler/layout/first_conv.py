@@ -16,12 +16,11 @@ from collections.abc import Iterator
 import numpy as np
 
 from host_compiler.ir import Conv, CpuOp, Graph, Node, Value
-from host_compiler.placement.costs import cpu_cycles
+from host_compiler.layout.boundary import PACK_FIRST
+from host_compiler.placement.costs import packing_cycles
 from vta_pynq.config import HwConfig
 
 __all__ = ["Packing", "choose_packing", "pack_first_convolutions"]
-
-PACK_FIRST = "pack_first"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -44,8 +43,8 @@ def _axis_options(kernel: int, stride: int, dilation: int) -> Iterator[tuple[int
 def choose_packing(node: Conv, graph: Graph, config: HwConfig) -> Packing | None:
     """The packing with the least modelled cost; None where plain channels are as good.
 
-    The accelerator's part is one cycle for every product of a pixel with a tile and what the
-    packed tensor takes to load; the processor's part is writing that tensor.
+    The accelerator's part is one cycle for every product of a pixel with a tile, the processor's
+    part is writing the packed tensor.
     """
     n, channels, height, width = graph.values[node.inputs[0]].shape
     _, outs, out_height, out_width = node.sum_shape(graph)
@@ -54,19 +53,16 @@ def choose_packing(node: Conv, graph: Graph, config: HwConfig) -> Packing | None
     def cost(packing: Packing | None) -> int:
         if packing is None:
             lanes, taps, pixels = channels, node.kernel[0] * node.kernel[1], height * width
-            op, elements = "pack", channels * height * width
         else:
             lanes = channels * packing.window[0] * packing.window[1]
             taps = packing.taps[0] * packing.taps[1]
             pixels = _packed_size(node, packing, 0, out_height) * _packed_size(
                 node, packing, 1, out_width
             )
-            op, elements = PACK_FIRST, lanes * pixels
         blocks = -(-lanes // config.block)
         products = images * out_height * out_width * blocks * out_blocks * taps
-        return products + cpu_cycles(
-            op, [n * elements, images * blocks * pixels * config.inp_bytes]
-        )
+        stored = images * blocks * pixels * config.inp_bytes
+        return products + packing_cycles(n * lanes * pixels, stored)
 
     axes = [
         list(_axis_options(node.kernel[i], node.strides[i], node.dilations[i])) for i in range(2)

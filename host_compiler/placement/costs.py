@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 
-__all__ = ["STEP_NS", "cpu_cycles"]
+__all__ = ["STEP_NS", "cpu_cycles", "packing_cycles"]
 
 _NS_PER_CYCLE = 10.0
 STEP_NS = 20_000.0
@@ -19,9 +19,7 @@ STEP_NS = 20_000.0
 _NS_PER_ELEMENT = {
     "identity": 0.5,
     "reshape": 0.0,
-    "pack": 4.0,
-    "pack_first": 6.0,
-    "unpack": 4.0,
+    "unpack": 3.0,
     "quantize": 8.0,
     "dequantize": 3.0,
     "requantize": 10.0,
@@ -43,6 +41,8 @@ _NS_PER_ELEMENT = {
     "argmax": 4.0,
 }
 _OTHER_NS = 6.0
+_NS_PER_LANE = 3.0
+_NS_PER_STORED_BYTE = 0.3
 _NS_PER_MAC = 2.0
 _PRODUCTS = ("matmul", "gemm", "conv")
 
@@ -57,4 +57,11 @@ def cpu_cycles(op: str, elements: Iterable[int], macs: int = 0) -> int:
     ns = STEP_NS + per_element * sum(elements)
     if op in _PRODUCTS:
         ns += _NS_PER_MAC * macs
+    return math.ceil(ns / _NS_PER_CYCLE)
+
+
+def packing_cycles(gathered: int, stored: int) -> int:
+    """Estimated cycles of packing: `gathered` bytes are fetched one by one, `stored` are written
+    in all, fill included."""
+    ns = STEP_NS + _NS_PER_LANE * gathered + _NS_PER_STORED_BYTE * stored
     return math.ceil(ns / _NS_PER_CYCLE)

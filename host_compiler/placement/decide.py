@@ -8,12 +8,12 @@ from typing import Literal
 
 import numpy as np
 
-from host_compiler.ir import CpuOp, Graph, Node, Reshape
+from host_compiler.ir import Accumulate, CpuOp, FixedPoint, Graph, Node, Reshape
 from host_compiler.layer import TensorRef
 from host_compiler.layout.fallback import cpu_form
 from host_compiler.layout.storage import image_shape
 from host_compiler.normalise import LAYER_NODES, NotExact, make_layer
-from host_compiler.placement.costs import cpu_cycles
+from host_compiler.placement.costs import cpu_cycles, packing_cycles
 from vta_pynq.config import HwConfig
 from vta_pynq.errors import CompileError
 
@@ -65,13 +65,24 @@ def _first_decision(node: Node, graph: Graph, config: HwConfig) -> Decision:
         return Decision("processor", f"the accelerator has no {node.op}")
     reason = _obstacle(node, graph, config)
     if reason is None:
-        return Decision("accelerator", "integer operator in normal form")
+        return Decision("accelerator", _merit(node))
     if cpu_form(node, graph) is None:
         raise CompileError(
             f"node {node.name} ({', '.join(node.source) or type(node).__name__}): it must have an "
             f"exact form on the accelerator or the processor, not {reason}; see docs/operators.md"
         )
     return Decision("processor", reason)
+
+
+def _merit(node: Node) -> str:
+    if not isinstance(node, Accumulate):
+        return "moves or compares int8 values: exact"
+    if not node.stages:
+        return "sums are exact; the processor rescales them, the hardware has no multiplication"
+    fixed = any(isinstance(stage, FixedPoint) for stage in node.stages)
+    return "exact sums, rescaled by " + (
+        "a multiplication (within 1)" if fixed else "shifts: exact"
+    )
 
 
 def _obstacle(node: Node, graph: Graph, config: HwConfig) -> str | None:
@@ -120,8 +131,8 @@ def islands(graph: Graph, accelerated: Iterable[str]) -> Iterator[list[Node]]:
 def weigh_islands(graph: Graph, placement: Placement, cycles: Mapping[str, int]) -> Placement:
     """Move islands to the processor that are cheaper there, layout changes included.
 
-    `cycles` estimates the accelerated nodes; one in place has none. An island stays where any of its nodes has no
-    exact form on the processor.
+    `cycles` estimates the accelerated nodes; one in place has none. An island
+    stays where any of its nodes has no exact form on the processor.
     """
     result = placement
     for nodes in islands(graph, placement.accelerated):
@@ -151,7 +162,7 @@ def _boundary(graph: Graph, nodes: list[Node]) -> int:
     names = {node.name for node in nodes}
     total = 0
     for name in sorted({n for node in nodes for n in node.inputs} - made):
-        total += cpu_cycles("pack", [2 * _elements(graph, name)])
+        total += packing_cycles(_elements(graph, name), _elements(graph, name))
     for name in sorted(made):
         others = [n for n in graph.consumers(name) if n.name not in names]
         if others or name in graph.outputs:

@@ -158,13 +158,18 @@ def test_compile_labels_name_every_layer():
     assert {label.name for label in program.labels} == on_device
 
 
-def test_explain_names_place_cycles_and_reason_of_each_layer():
-    program = compile_quickly(quantised("residual"))
-    lines = explain(program.layers).splitlines()
-    assert len(lines) == 1 + len(program.layers)
-    assert lines[0].split() == ["where", "cycles", "layer", "operator", "why"]
-    assert {line.split()[0] for line in lines[1:]} == {"accelerator", "processor"}
-    assert "accelerator in 1 submission" in summary(program)
+def test_explain_names_place_cycles_and_reason_of_each_node():
+    model = quantised("residual")
+    graph = import_model(model, {"batch": 1})
+    compilation = compile_graph(graph, make_target(None, "hls-64bit"), candidates=1)
+    lines = explain(compilation.program, compilation.graph, compilation.placement).splitlines()
+    assert lines[0].split() == ["where", "cycles", "operator", "why", "nodes"]
+    assert {line.split()[0] for line in lines[1:]} <= {"accelerator", "processor", "nowhere"}
+    text = "\n".join(lines)
+    for node in model.graph.node:
+        if node.op_type in ("Conv", "Gemm", "Add", "AveragePool", "Relu"):
+            assert node.name in text, node.name
+    assert "accelerator in 1 submission" in summary(compilation.program)
 
 
 def test_compile_impossible_configuration_is_refused():
