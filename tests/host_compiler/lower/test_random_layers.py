@@ -11,7 +11,7 @@ from tests.host_compiler.lower.layer_machine import check
 from tests.host_compiler.lower.random_layers import LayerMaker
 from vta_pynq.timing import get_profile
 
-FAST = 3
+FAST = 2
 SLOW = 60
 
 
