@@ -7,7 +7,7 @@ import dataclasses
 import numpy as np
 
 from host_compiler.importer.builder import GraphBuilder
-from host_compiler.importer.carriers import Pending, Quantised
+from host_compiler.importer.carriers import Pending, QuantConst, Quantised
 from host_compiler.importer.processor import on_processor
 from host_compiler.importer.registry import handles
 from host_compiler.importer.source import OnnxNode
@@ -43,15 +43,23 @@ def relu(graph: GraphBuilder, node: OnnxNode) -> None:
 
 @handles("Clip")
 def clip(graph: GraphBuilder, node: OnnxNode) -> None:
-    """min(max(x, low), high)."""
+    """min(max(x, low), high); of constant integers too, as Brevitas writes narrow ranges."""
+    found = graph.carrier(node, 0)
+    if isinstance(found, QuantConst) and not found.real:
+        limits = np.iinfo(found.dtype)
+        bounds = [int(graph.const(node, i + 1, np.int64(limit)).item())
+                  for i, limit in enumerate((limits.min, limits.max))]  # fmt: skip
+        integers = np.clip(found.integers, *bounds)
+        graph.carriers[node.outputs[0]] = dataclasses.replace(found, integers=integers)
+        return
     low = float(graph.const(node, 1, np.float32(-np.inf)).item())
     high = float(graph.const(node, 2, np.float32(np.inf)).item())
     pending = _pending(graph, node)
     if pending is None or low > high:
         on_processor(graph, node)
         return
-    bounds = [min(max(bound, low), high) for bound in (pending.low, pending.high)]
-    _set(graph, node, dataclasses.replace(pending, low=bounds[0], high=bounds[1]))
+    least, most = (min(max(bound, low), high) for bound in (pending.low, pending.high))
+    _set(graph, node, dataclasses.replace(pending, low=least, high=most))
 
 
 @handles("LeakyRelu")

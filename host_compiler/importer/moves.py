@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from host_compiler.importer.builder import GraphBuilder, refuse
-from host_compiler.importer.carriers import Const, PendingConcat, Plain, Quantised
+from host_compiler.importer.carriers import Const, PendingConcat, Plain, QuantConst, Quantised
 from host_compiler.importer.processor import on_processor
 from host_compiler.importer.registry import handles
 from host_compiler.importer.source import OnnxNode
@@ -27,6 +27,9 @@ def reshape(graph: GraphBuilder, node: OnnxNode) -> None:
         graph.carriers[node.outputs[0]] = dataclasses.replace(found, value=value)
     elif isinstance(found, Const):
         graph.carriers[node.outputs[0]] = Const(found.array.reshape(shape))
+    elif isinstance(found, QuantConst) and found.axis is None:
+        integers = found.integers.reshape(shape)
+        graph.carriers[node.outputs[0]] = dataclasses.replace(found, integers=integers)
     else:
         value = graph.real_value(node.input(0), found)
         graph.carriers[node.outputs[0]] = Plain(graph.reshape(value, shape))
@@ -138,8 +141,11 @@ def _is_repeat(node: OnnxNode, shape: tuple[int, ...], out: tuple[int, ...]) -> 
 
 @handles("Transpose")
 def transpose(graph: GraphBuilder, node: OnnxNode) -> None:
-    """Permute axes, on the processor, without dequantising."""
+    """Permute axes: of weights now, of activations on the processor without dequantising."""
     found = graph.carrier(node, 0)
+    if isinstance(found, QuantConst):
+        graph.carriers[node.outputs[0]] = _transposed(found, node)
+        return
     if not isinstance(found, Quantised):
         on_processor(graph, node)
         return
@@ -158,3 +164,9 @@ def transpose(graph: GraphBuilder, node: OnnxNode) -> None:
         quant=graph.values[found.value].quant,
     )
     graph.carriers[out] = dataclasses.replace(found, value=value)
+
+
+def _transposed(found: QuantConst, node: OnnxNode) -> QuantConst:
+    perm = [int(axis) for axis in node.attributes.get("perm", range(found.integers.ndim)[::-1])]
+    axis = None if found.axis is None else perm.index(found.axis)
+    return dataclasses.replace(found, integers=found.integers.transpose(perm), axis=axis)

@@ -63,7 +63,9 @@ class _Expansion:
 
     def dequantize(self, value: str, scale: str, zero_point: str, axis: int | None = None) -> str:
         inputs = [value, scale, zero_point] if zero_point else [value, scale]
-        return self.add("DequantizeLinear", inputs, f"{self._base}.{value}.real", axis=axis)
+        return self.add(
+            "DequantizeLinear", inputs, f"{self._base}.{value}.real{len(self.nodes)}", axis=axis
+        )
 
     def quantize(self, value: str, scale: str, zero_point: str) -> None:
         inputs = [value, scale, zero_point] if zero_point else [value, scale]
@@ -141,7 +143,7 @@ def _qlinear_unary(op: str) -> Callable[[_Expansion], None]:
         if e.attribute("channels_last", 0):
             raise e.refuse("channels must come second, not last")
         x = e.dequantize(e.input(0), e.input(1), e.input(2))
-        y = e.add(op, [x], e.real, e.attributes("channels_last"))
+        y = e.add(op, [x], e.real, e.attributes("channels_last", "opset"))
         e.quantize(y, e.input(3), e.input(4))
 
     return expand

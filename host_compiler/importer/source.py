@@ -80,6 +80,8 @@ def load_onnx(source: ModelSource, shapes: Shapes | None = None) -> OnnxModel:
     expand_operator_form(model)
     _fix_shapes(model, dict(shapes or {}))
     try:
+        if not all(value.type.tensor_type.HasField("shape") for value in model.graph.output):
+            model = onnx.shape_inference.infer_shapes(model)  # the checker asks for their rank
         onnx.checker.check_model(model)
         model = fold_constants(model)
     except (onnx.checker.ValidationError, onnx.shape_inference.InferenceError) as error:

@@ -132,8 +132,8 @@ def _pool_steps(
 ) -> list[LayerStep]:
     taps = window_taps(node.kernel, node.pads, node.dilations, one_tile=True)
     factor, offset, tail = 1, 0, stages
-    if stages and isinstance(stages[0], Requant):
-        first, *rest = stages
+    first, rest = (stages[0], stages[1:]) if stages else (None, [])
+    if isinstance(first, Requant):
         if node.divisors is not None:
             raise NotExact("windows at the border average fewer elements")
         if first.multiplier.ndim or first.negative_multiplier is not None:
