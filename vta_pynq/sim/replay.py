@@ -6,7 +6,7 @@ import dataclasses
 import statistics
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -17,6 +17,9 @@ from vta_pynq.sim.engine import Dram, Engine, StreamError
 from vta_pynq.sim.faults import FaultKind
 from vta_pynq.timing.costs import instruction_cycles, timing_of
 from vta_pynq.timing.model import simulate
+
+if TYPE_CHECKING:
+    from vta_pynq.sim.csim import CsimEngine
 
 __all__ = ["RUNNERS", "Replay", "find_cases", "replay_case"]
 
@@ -72,6 +75,21 @@ def find_cases(paths: Sequence[str]) -> list[Path]:
 
 
 def _run_fast(case: Case, semantics: str, repeat: int) -> tuple[Dram, list[float]]:
+    return _run(lambda: Engine(case.stream.config, semantics=semantics), case, repeat)
+
+
+def _run_csim(case: Case, semantics: str, repeat: int) -> tuple[Dram, list[float]]:
+    # Imported here: it compiles the design, which the other engine does not need.
+    from vta_pynq.sim.csim import CsimEngine
+
+    if semantics != "functional":
+        raise SimError(f"csim: semantics must be functional, as the design's, not {semantics!r}")
+    return _run(lambda: CsimEngine(case.stream.config), case, repeat)
+
+
+def _run(
+    make: Callable[[], Engine | CsimEngine], case: Case, repeat: int
+) -> tuple[Dram, list[float]]:
     """Run on the case's buffers; on all of DRAM where the stream goes beyond them.
 
     A case's DRAM is zero where no file covers it, so going beyond is legal. It is rare, and the
@@ -79,17 +97,16 @@ def _run_fast(case: Case, semantics: str, repeat: int) -> tuple[Dram, list[float
     """
     outputs = [(output.phys, output.expected.size) for output in case.outputs]
     try:
-        return _run_on(lambda: Dram.of_stream(case.stream, outputs), case, semantics, repeat)
+        return _run_on(lambda: Dram.of_stream(case.stream, outputs), make(), case, repeat)
     except StreamError as error:
         if error.kind is not FaultKind.DRAM_RANGE:
             raise
-        return _run_on(lambda: Dram.whole(case.stream), case, semantics, repeat)
+        return _run_on(lambda: Dram.whole(case.stream), make(), case, repeat)
 
 
 def _run_on(
-    fresh: Callable[[], Dram], case: Case, semantics: str, repeat: int
+    fresh: Callable[[], Dram], engine: Engine | CsimEngine, case: Case, repeat: int
 ) -> tuple[Dram, list[float]]:
-    engine = Engine(case.stream.config, semantics=semantics)
     seconds: list[float] = []
     for number in range(repeat):
         dram = fresh()
@@ -100,7 +117,7 @@ def _run_on(
     return dram, seconds
 
 
-RUNNERS: dict[str, Runner] = {"fast": _run_fast}
+RUNNERS: dict[str, Runner] = {"csim": _run_csim, "fast": _run_fast}
 """Engines that can replay a case, by name."""
 
 

@@ -1,0 +1,145 @@
+// AXI masters of the simulation: bursts into DRAM segments, every rule checked.
+//
+// Faults: a burst outside DRAM, over a 4 KiB boundary or longer than the design promises, a beat
+// that was not requested, a write to read-only memory, beats left over at the end of a run.
+#ifndef VTA_SIM_PORT_HPP
+#define VTA_SIM_PORT_HPP
+
+#include <ap_int.h>
+
+#include <cstdint>
+#include <cstdio>
+#include <cstring>
+#include <deque>
+#include <stdexcept>
+#include <string>
+
+#include "../src/config.hpp"
+
+namespace vta {
+namespace sim {
+
+struct Segment {
+    std::uint64_t phys, size;
+    std::uint8_t* data;
+    std::int32_t writable;
+};
+
+struct Dram {
+    const Segment* segments = nullptr;
+    int count = 0;
+
+    const Segment* find(std::uint64_t phys, std::uint64_t size) const {
+        for (int i = 0; i < count; i++) {
+            const Segment& s = segments[i];
+            if (phys >= s.phys && phys + size <= s.phys + s.size) return &s;
+        }
+        return nullptr;
+    }
+};
+
+struct Burst {
+    std::uint8_t* at;
+    std::uint64_t beats;
+};
+
+// What lies behind the copies of a port.
+struct Master {
+    const Dram* dram;
+    const char* name;
+    std::uint64_t base = 0;
+    std::deque<Burst> reads, writes;
+    int responses = 0;  // of completed bursts, not taken
+
+    Master(const Dram* memory, const char* title) : dram(memory), name(title) {}
+    void clear() {
+        reads.clear();
+        writes.clear();
+        responses = 0;
+    }
+    bool idle() const { return reads.empty() && writes.empty() && responses == 0; }
+
+    [[noreturn]] void fail(const std::string& what) const {
+        throw std::runtime_error(std::string(name) + ": " + what);
+    }
+    Burst open(std::uint64_t beat, std::uint64_t beats, int beat_bytes, bool writing) const {
+        const std::uint64_t phys = base + beat * beat_bytes, size = beats * beat_bytes;
+        char where[96];
+        std::snprintf(where, sizeof where, " of %llu bytes at 0x%llx",
+                      static_cast<unsigned long long>(size), static_cast<unsigned long long>(phys));
+        if (beats == 0 || beats > static_cast<std::uint64_t>(BuildConfig::burst_beats)) {
+            fail(std::string("burst has an illegal length:") + where);
+        }
+        if (base % 4096 == 0 && phys / 4096 != (phys + size - 1) / 4096) {
+            fail(std::string("burst must not cross a 4 KiB boundary:") + where);
+        }
+        const Segment* segment = dram->find(phys, size);
+        if (segment == nullptr) fail(std::string("access must lie in DRAM, not") + where);
+        if (writing && !segment->writable) fail(std::string("write to read-only memory") + where);
+        return Burst{segment->data + (phys - segment->phys), beats};
+    }
+};
+
+template <class T>
+class Port {
+ public:
+    static constexpr int beat_bytes = T::width / 8;
+    explicit Port(Master& master) : master_(&master) {}
+
+    template <class Count>
+    void read_request(const Count& beat, const Count& beats) {
+        master_->reads.push_back(
+            master_->open(beat.to_uint64(), beats.to_uint64(), beat_bytes, false));
+    }
+    template <class Count>
+    void write_request(const Count& beat, const Count& beats) {
+        master_->writes.push_back(
+            master_->open(beat.to_uint64(), beats.to_uint64(), beat_bytes, true));
+    }
+    T read() {
+        const std::uint8_t* at = next(master_->reads, "read");
+        T word = 0;
+        for (int i = beat_bytes - 1; i >= 0; i -= chunk) {
+            word = (word << (8 * chunk < T::width ? 8 * chunk : 0)) | T(get(at + i - (chunk - 1)));
+        }
+        return word;
+    }
+    void write(T word) {
+        std::uint8_t* at = next(master_->writes, "write");
+        for (int i = 0; i < beat_bytes; i += chunk) {
+            const std::uint64_t part = word.to_uint64();
+            std::memcpy(at + i, &part, chunk);
+            word = word >> (8 * chunk < T::width ? 8 * chunk : 0);
+        }
+    }
+    void write_response() {
+        if (master_->responses == 0) master_->fail("response to a burst that is not complete");
+        master_->responses--;
+    }
+
+ private:
+    static constexpr int chunk = beat_bytes < 8 ? beat_bytes : 8;
+
+    static std::uint64_t get(const std::uint8_t* at) {
+        std::uint64_t part = 0;
+        std::memcpy(&part, at, chunk);
+        return part;
+    }
+    std::uint8_t* next(std::deque<Burst>& bursts, const char* what) {
+        if (bursts.empty()) master_->fail(std::string(what) + " of a beat that was not requested");
+        Burst& burst = bursts.front();
+        std::uint8_t* at = burst.at;
+        burst.at += beat_bytes;
+        if (--burst.beats == 0) {
+            if (&bursts == &master_->writes) master_->responses++;
+            bursts.pop_front();
+        }
+        return at;
+    }
+    Master* master_;
+};
+
+}  // namespace sim
+}  // namespace vta
+
+#endif  // VTA_SIM_PORT_HPP

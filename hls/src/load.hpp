@@ -1,0 +1,46 @@
+// Load: inputs and weights from DRAM into the buffers that compute reads.
+#ifndef VTA_LOAD_HPP
+#define VTA_LOAD_HPP
+
+#include "accumulator.hpp"
+#include "block_load.hpp"
+#include "channel.hpp"
+#include "status.hpp"
+
+namespace vta {
+
+// Both ports are as wide as the bus, or as the smaller element.
+constexpr int load_port_bits =
+    least(BuildConfig::bus_bits, least(8 * isa::inp_bytes, 8 * isa::wgt_bytes));
+typedef ap_uint<load_port_bits> load_beat_t;
+
+// Whether a block fits a buffer of `depth` elements.
+inline bool fits(const Block& block, int depth) {
+    VTA_INLINE
+    return block.elements() + block.sram_base <= ap_uint<34>(depth) || block.x_size == 0;
+}
+
+// Executes one instruction of the queue.
+template <class Port>
+void load_step(Port inp_port, Port wgt_port, Channel<insn_t>& queue, Channel<token_t>& from_compute,
+               Channel<token_t>& to_compute, InpSram::memory_t inp_mem, WgtSram::memory_t wgt_mem,
+               Status& status) {
+    const insn_t insn = queue.read();
+    const Block block = Block::of(insn);
+    if (field<isa::Mem::pop_next_at>(insn)) status.waited += await_token(from_compute);
+    if (block.is(MemType::INP) && fits(block, InpSram::depth)) {
+        SramSink<InpSram> sink = {inp_mem};
+        status.busy += load_block<8 * isa::inp_bytes, load_port_bits>(inp_port, block, sink);
+    } else if (block.is(MemType::WGT) && fits(block, WgtSram::depth)) {
+        SramSink<WgtSram> sink = {wgt_mem};
+        status.busy += load_block<8 * isa::wgt_bytes, load_port_bits>(wgt_port, block, sink);
+    } else {
+        status.report(SRAM_RANGE);
+    }
+    if (field<isa::Mem::push_next_at>(insn)) to_compute.write(1);
+    status.insns++;
+}
+
+}  // namespace vta
+
+#endif  // VTA_LOAD_HPP

@@ -1,0 +1,37 @@
+// What a module tells about itself: errors, and counters of turns and waiting.
+//
+// A turn is one pass of a loop with II=1, so counts of turns are counts of cycles, without the
+// filling of pipelines and without waiting for memory. Waiting for tokens is counted in cycles.
+#ifndef VTA_STATUS_HPP
+#define VTA_STATUS_HPP
+
+#include "types.hpp"
+
+namespace vta {
+
+// Bits of a module's error register; they stay until reset. An instruction that sets one moves
+// and computes nothing, but takes and gives its tokens, so the program comes to its end.
+enum ErrorBit {
+    UNKNOWN_OPCODE = 0,
+    UNKNOWN_MEMORY_TYPE = 1,
+    UNKNOWN_ALU_OP = 2,
+    SRAM_RANGE = 3,  // a LOAD, STORE or micro-op range that goes past the end of its buffer
+    ERROR_BITS = 4,
+};
+
+struct Status {
+    ap_uint<ERROR_BITS> errors;
+    ap_uint<32> insns;   // executed
+    ap_uint<32> busy;    // turns
+    ap_uint<32> waited;  // cycles spent waiting for tokens
+
+    Status() : errors(0), insns(0), busy(0), waited(0) {}
+    void report(ErrorBit bit) {
+        VTA_INLINE
+        errors[static_cast<int>(bit)] = 1;
+    }
+};
+
+}  // namespace vta
+
+#endif  // VTA_STATUS_HPP

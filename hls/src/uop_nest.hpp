@@ -1,0 +1,82 @@
+// The loop nest of GEMM and ALU: outer loop, inner loop, micro-ops innermost, flattened to one
+// micro-op a turn.
+//
+// Index = micro-op index + outer count * factor + inner count * factor. The products are running
+// sums, so a turn costs additions only.
+#ifndef VTA_UOP_NEST_HPP
+#define VTA_UOP_NEST_HPP
+
+#include "types.hpp"
+
+namespace vta {
+
+// An index that advances by one factor in the inner and another in the outer loop.
+struct Stride {
+    index_t in_step, out_step, row, at;
+
+    Stride(index_t out_factor, index_t in_factor)
+        : in_step(in_factor), out_step(out_factor), row(0), at(0) {}
+    void next_in() {
+        VTA_INLINE
+        at += in_step;
+    }
+    void next_out() {
+        VTA_INLINE
+        row += out_step;
+        at = row;
+    }
+};
+
+// Loop counters of an instruction in `Format` (`isa::Gemm` or `isa::Alu`: their loops agree).
+template <class Format>
+struct UopNest {
+    ap_uint<17> begin, end, uop;
+    ap_uint<15> count_in, in, count_out, out;
+
+    explicit UopNest(const insn_t& insn)
+        : begin(field<typename Format::uop_bgn_at>(insn)),
+          end(field<typename Format::uop_end_at>(insn)),
+          uop(begin),
+          count_in(field<typename Format::iter_in_at>(insn)),
+          in(0),
+          count_out(field<typename Format::iter_out_at>(insn)),
+          out(0) {
+        if (count_in == 0 || begin >= end) count_out = 0;  // an empty loop: no turn at all
+    }
+    bool more() const {
+        VTA_INLINE
+        return out != count_out;
+    }
+    bool last_uop() const {
+        VTA_INLINE
+        return uop == end - 1;
+    }
+    bool last_in() const {
+        VTA_INLINE
+        return last_uop() && in == count_in - 1;
+    }
+    void next() {
+        VTA_INLINE
+        if (last_in()) out++;
+        in = last_in() ? ap_uint<15>(0) : last_uop() ? ap_uint<15>(in + 1) : in;
+        uop = last_uop() ? begin : ap_uint<17>(uop + 1);
+    }
+};
+
+// Index fields of a micro-op.
+inline index_t uop_dst(const uop_t& uop) {
+    VTA_INLINE
+    return field<isa::Uop::dst_idx_at>(insn_t(uop));
+}
+inline index_t uop_src(const uop_t& uop) {
+    VTA_INLINE
+    return field<isa::Uop::src_idx_at>(insn_t(uop));
+}
+inline index_t uop_wgt(const uop_t& uop) {
+    VTA_INLINE
+    return field<isa::Uop::wgt_idx_at>(insn_t(uop));
+}
+
+}  // namespace vta
+
+#endif  // VTA_UOP_NEST_HPP
