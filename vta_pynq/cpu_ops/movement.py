@@ -19,6 +19,13 @@ _ONNX_DTYPES = {
 }  # fmt: skip
 
 
+def _listed(inputs: Sequence[Any], index: int, attributes: Attributes, name: str) -> Any:
+    """The operand at `index` as a list, else the attribute, else None."""
+    if len(inputs) > index and inputs[index] is not None:
+        return inputs[index].reshape(-1).tolist()
+    return attributes.get(name)
+
+
 @operator("identity")
 def _identity(inputs: Sequence[Any], attributes: Attributes, allocate: Allocate) -> list[Array]:
     """The operand."""
@@ -28,7 +35,9 @@ def _identity(inputs: Sequence[Any], attributes: Attributes, allocate: Allocate)
 @operator("reshape", (1, 2), shape=Attribute("ints", "shape, without an operand for it", least=-1))
 def _reshape(inputs: Sequence[Any], attributes: Attributes, allocate: Allocate) -> list[Array]:
     """The same elements in another shape: 0 keeps an extent, -1 follows from the others."""
-    shape = inputs[1].tolist() if len(inputs) > 1 else list(attributes["shape"])
+    shape = _listed(inputs, 1, attributes, "shape")
+    if shape is None:
+        raise ProgramError("shape must be given, not left out; compile the model again")
     x = inputs[0]
     # An empty operand has no extent worth keeping: there 0 means 0.
     return [x.reshape([x.shape[i] if n == 0 and x.size else n for i, n in enumerate(shape)])]
@@ -54,13 +63,6 @@ def _concat(inputs: Sequence[Any], attributes: Attributes, allocate: Allocate) -
     out = allocate(shape, inputs[0].dtype)
     np.concatenate(inputs, axis, out=out)
     return [out]
-
-
-def _listed(inputs: Sequence[Any], index: int, attributes: Attributes, name: str) -> Any:
-    """The operand at `index` as a list, else the attribute, else None."""
-    if len(inputs) > index and inputs[index] is not None:
-        return inputs[index].reshape(-1).tolist()
-    return attributes.get(name)
 
 
 @operator(
@@ -93,10 +95,8 @@ def _numpy_slice(start: int, end: int, step: int, extent: int) -> slice:
     start, end = (n + extent if n < 0 else n for n in (start, end))
     if step > 0:
         return slice(min(max(start, 0), extent), min(max(end, 0), extent), step)
-    start, end = min(max(start, -1), extent - 1), min(max(end, -1), extent - 1)
-    if start < 0:
-        return slice(0, 0)
-    return slice(start, None if end < 0 else end, step)
+    start, end = min(max(start, 0), extent - 1), min(max(end, -1), extent - 1)
+    return slice(start, None if end < 0 else end, step) if extent else slice(0, 0)
 
 
 @operator(

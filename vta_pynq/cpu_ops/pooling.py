@@ -48,8 +48,11 @@ def _average_pool(inputs: Sequence[Any], attributes: Attributes, allocate: Alloc
 
 
 def _planes(x: Array) -> tuple[int, ...]:
-    if x.ndim < 3:
-        raise ShapeError(f"input must have 3 or more dimensions, not {x.ndim}; compile again")
+    if x.ndim < 3 or not x.size:
+        raise ShapeError(
+            f"input must have 3 or more dimensions and elements, not {list(x.shape)}; "
+            "compile the model again"
+        )
     return tuple(range(2, x.ndim))
 
 

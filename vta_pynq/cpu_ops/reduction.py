@@ -71,6 +71,8 @@ def _reduce_mean(inputs: Sequence[Any], attributes: Attributes, allocate: Alloca
     if not axes and attributes.get("noop_with_empty_axes"):
         return [x]
     which = tuple(axis_of(int(axis), x.ndim) for axis in axes) if axes else None
+    if not x.size:
+        raise ShapeError(f"input must have elements, not {list(x.shape)}; compile the model again")
     mean = x.mean(which, keepdims=bool(attributes.get("keepdims", 1)))
     return [np.asarray(mean, x.dtype)]
 

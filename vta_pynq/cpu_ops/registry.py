@@ -267,7 +267,8 @@ def run(
         operands.insert(position, None)
     try:
         with np.errstate(all="ignore"):
-            return OPERATORS[op].implementation(operands, attributes, _Targets(out, given))
+            results = OPERATORS[op].implementation(operands, attributes, _Targets(out, given))
+            return [np.asarray(result) for result in results]
     except VtaError as error:
         error.args = (f"operator {op}: {error}",)
         raise

@@ -48,5 +48,5 @@ def _weighted_sum(inputs: Sequence[Any], attributes: Attributes, allocate: Alloc
 def _sum_pool(inputs: Sequence[Any], attributes: Attributes, allocate: Allocate) -> list[Array]:
     """int32 sum of every window of 8-bit values less the zero point; padding adds nothing."""
     _need_bytes(inputs)
-    x = inputs[0].astype(np.int32) - np.int32(attributes.get("x_zero_point", 0))
-    return [np.asarray(window_of(x, attributes).views(x, 0).sum((4, 5), dtype=np.int32))]
+    x = inputs[0].astype(np.int64) - int(attributes.get("x_zero_point", 0))
+    return [window_of(x, attributes).views(x, 0).sum((4, 5)).astype(np.int32)]

@@ -28,12 +28,12 @@ void cpu_look_up(int path, void* out, const uint8_t* x, const void* table, int64
                  int entry_bytes) {
     (void)path; /* bound by memory everywhere */
     if (entry_bytes == 1) {
-        const uint8_t* entries = table;
-        uint8_t* to = out;
+        const uint8_t* restrict entries = table;
+        uint8_t* restrict to = out;
         for (int64_t i = 0; i < count; i++) to[i] = entries[x[i]];
     } else {
-        const float* entries = table;
-        float* to = out;
+        const float* restrict entries = table;
+        float* restrict to = out;
         for (int64_t i = 0; i < count; i++) to[i] = entries[x[i]];
     }
 }
