@@ -44,6 +44,20 @@ def test_run_moves_data(overlay):
     assert (job.target == job.source + 5).all()
 
 
+@pytest.mark.parametrize("timeout_s", [float("nan"), float("inf"), -1.0, None, "1"])
+def test_wait_without_a_deadline_is_refused_before_anything_runs(overlay, timeout_s):
+    # Nothing is at least nan, so a stream that hangs would never be given up.
+    buffer = put(overlay, WAITS)
+    accesses = overlay.device.bus_accesses
+    with pytest.raises(DeviceError, match="timeout_s must be a finite number of seconds, at"):
+        overlay.accelerator.run(buffer.device_address, 1, timeout_s)
+    with pytest.raises(DeviceError, match="timeout_s must be a finite number of seconds, at"):
+        overlay.accelerator.wait(timeout_s)
+    with pytest.raises(DeviceError, match="timeout_s must be a finite number of seconds, at"):
+        asyncio.run(overlay.accelerator.wait_async(timeout_s))
+    assert overlay.device.bus_accesses == accesses
+
+
 def test_run_of_an_empty_program_takes_few_register_accesses(overlay):
     words = stream([FINISH])
     buffer = put(overlay, words)

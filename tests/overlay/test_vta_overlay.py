@@ -13,7 +13,7 @@ import pytest
 
 from tests.sim_device.rig import CONFIG_NAME, DEADLINE_S, FINISH, AddOne, open_overlay, run, stream
 from vta_pynq.conformance import load_case
-from vta_pynq.errors import ConfigError, DeviceError, IdentityError
+from vta_pynq.errors import ConfigError, DeviceError, IdentityError, ShapeError
 from vta_pynq.hwh import hwh_text
 from vta_pynq.isa.registers import PUBLISHED
 from vta_pynq.overlay import VtaOverlay
@@ -158,6 +158,12 @@ def test_allocate_gives_cacheable_buffers_and_says_when_there_is_no_room():
         )
         with pytest.raises(DeviceError, match="1073741824 bytes of contiguous memory must be free"):
             overlay.allocate(1 << 30)
+
+
+def test_allocate_of_a_negative_length_is_refused():
+    with open_overlay() as overlay, pytest.raises(ShapeError) as caught:
+        overlay.allocate((2, -1))
+    assert str(caught.value) == "Pynq-Z2: lengths of a buffer must be at least 0, not (2, -1)"
 
 
 def test_import_of_the_package_does_not_import_pynq():

@@ -262,3 +262,9 @@ def test_load_of_newer_minor_version_needs_known_names_only() -> None:
         Program.load(_edited(lambda m: m.update(version=newer, novelty=1)))
     with pytest.raises(ProgramError, match=r"not 'novelty'$"):
         Program.load(_edited(_put("novelty", 1)))
+
+
+@pytest.mark.parametrize("source", [None, 3, ["net.vta"]])
+def test_load_of_what_is_no_file_is_refused(source: Any) -> None:
+    with pytest.raises(ProgramError, match="it must be a path, bytes or an open file, not"):
+        Program.load(source)

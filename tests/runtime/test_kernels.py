@@ -108,6 +108,12 @@ def test_run_kernel_wrong_size_is_refused(overlay: VtaOverlay):
         overlay.run_kernel(dense_of(overlay).kernel(), {"x": np.zeros(3, np.int8)})
 
 
+def test_run_kernel_array_of_objects_is_refused(overlay: VtaOverlay):
+    x = np.full(dense_of(overlay).pixels * overlay.config.block // 8, None)
+    with pytest.raises(ShapeError, match="buffer 'x': array must hold numbers, not object; conv"):
+        overlay.run_kernel(dense_of(overlay).kernel(), {"x": x})
+
+
 def test_run_kernel_unknown_name_is_refused(overlay: VtaOverlay):
     with pytest.raises(ShapeError, match="buffer must be one of x, w, y, not 'z'"):
         overlay.run_kernel(dense_of(overlay).kernel(), {"z": np.zeros(3, np.int8)})

@@ -134,6 +134,28 @@ def test_run_wrong_dtype_is_refused(model: Model, dense: Dense):
     )
 
 
+@pytest.mark.filterwarnings("ignore")  # numpy before 1.24 only warns
+def test_run_ragged_list_is_refused(model: Model):
+    with pytest.raises(ShapeError, match="input 'x': array must be int8 of shape"):
+        model.run([[1], [2, 3]])
+
+
+def test_run_out_that_is_no_array_is_refused(model: Model, dense: Dense):
+    with pytest.raises(ShapeError, match="output 'y': array must be int8 of shape .* not int64"):
+        model.run(np.zeros(dense.x_shape(), np.int8), out=3)
+
+
+def test_run_without_a_deadline_is_refused(model: Model, dense: Dense):
+    x = np.zeros(dense.x_shape(), np.int8)
+    with pytest.raises(DeviceError) as caught:
+        model.run(x, timeout_s=float("nan"))
+    assert str(caught.value) == (
+        "accelerator: timeout_s must be a finite number of seconds, at least 0, not nan; "
+        "give a long one where it does not matter"
+    )
+    np.testing.assert_array_equal(model.run(x), dense.reference(x))
+
+
 def test_run_wrong_number_of_inputs_is_refused(model: Model):
     with pytest.raises(ShapeError, match=r"model 'net': inputs must be 1 \(x\), not 2"):
         model.run(np.zeros(1), np.zeros(1))

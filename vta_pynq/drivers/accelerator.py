@@ -9,6 +9,8 @@ docs/overlays.md, "When is a run finished?".
 from __future__ import annotations
 
 import asyncio
+import math
+import numbers
 import threading
 import time
 from collections.abc import Callable
@@ -20,7 +22,7 @@ from vta_pynq.drivers.blocks import ComputeDriver, FetchDriver, LoadDriver, Stor
 from vta_pynq.drivers.diagnosis import Observation, Stall, describe
 from vta_pynq.errors import DeviceError, DeviceTimeout, VtaError
 
-__all__ = ["Accelerator"]
+__all__ = ["Accelerator", "check_timeout"]
 
 _FIRST_PAUSE_S = 20e-6
 _LONGEST_PAUSE_S = 1e-3
@@ -28,6 +30,21 @@ _PAUSE_SHARE = 1 / 8
 """A pause is this share of the time waited so far: few polls, and at most an eighth too late."""
 _OBSERVE_S = 5e-3
 _OBSERVATIONS = 2
+
+
+def check_timeout(timeout_s: float) -> None:
+    """Refuse what is no deadline: without one a stream that hangs would hang its caller.
+
+    Raises
+    ------
+    DeviceError
+        `timeout_s` is no finite number of at least 0.
+    """
+    if not (isinstance(timeout_s, numbers.Real) and 0 <= timeout_s < math.inf):
+        raise DeviceError(
+            f"accelerator: timeout_s must be a finite number of seconds, at least 0, not "
+            f"{timeout_s!r}; give a long one where it does not matter"
+        )
 
 
 class Accelerator:
@@ -176,6 +193,7 @@ class Accelerator:
         VtaError
             The device failed; the logic has been reset and may be used again.
         """
+        check_timeout(timeout_s)
         with self.lock:
             try:
                 while not self.finished():
@@ -190,6 +208,7 @@ class Accelerator:
         Where the design connects fetch's interrupt, nothing is polled until fetch has handed
         out all instructions.
         """
+        check_timeout(timeout_s)
         try:
             await self._handed_out(timeout_s)
             while not self.finished():
@@ -223,6 +242,7 @@ class Accelerator:
         stream: npt.NDArray[np.uint64] | None = None,
     ) -> None:
         """`submit` and `wait`."""
+        check_timeout(timeout_s)
         with self.lock:
             self.submit(insn_phys, count, stream)
             self.wait(timeout_s)

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from vta_pynq.errors import DeviceError
+from vta_pynq.errors import DeviceError, ShapeError
 
 __all__ = ["allocate", "device_address", "to_cpu", "to_device"]
 
@@ -28,14 +28,19 @@ def allocate(
     ------
     DeviceError
         There is no contiguous memory of that size.
+    ShapeError
+        A length is negative.
     """
     shape = shape if isinstance(shape, tuple) else (shape,)
+    if any(length < 0 for length in shape):
+        raise ShapeError(f"{device.name}: lengths of a buffer must be at least 0, not {shape}")
     try:
         return device.allocate(shape, np.dtype(dtype), cacheable=int(cacheable))
     except (RuntimeError, MemoryError) as error:
         nbytes = int(np.prod(shape)) * np.dtype(dtype).itemsize
+        reason = str(error).partition(";")[0]
         raise DeviceError(
-            f"{device.name}: {nbytes} bytes of contiguous memory must be free: {error}; free "
+            f"{device.name}: {nbytes} bytes of contiguous memory must be free: {reason}; free "
             "buffers that are not in use, or boot with a larger CMA area"
         ) from None
 

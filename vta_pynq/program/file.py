@@ -68,6 +68,11 @@ def load_program(source: ProgramSource) -> Program:
         with at(f"program file {path}"):
             data = _read(path)
         return _program(data, str(path), f"program file {path}")
+    if not hasattr(source, "read"):
+        raise ProgramError(
+            f"program file: it must be a path, bytes or an open file, not {type(source).__name__}; "
+            "pass one of these"
+        )
     name = str(getattr(source, "name", ""))
     where = f"program file {name}".rstrip()
     with at(where):

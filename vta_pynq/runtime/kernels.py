@@ -106,6 +106,8 @@ def _place(
         if not stored:
             raise ShapeError(f"{where}: content must be given, as an array of that name")
         content = np.zeros(0, np.uint8)
+    if content.dtype.hasobject:
+        raise ShapeError(f"{where}: array must hold numbers, not {content.dtype}; convert it first")
     if content.nbytes != buffer.bytes and (given is not None):
         raise ShapeError(
             f"{where}: array must have {buffer.bytes} bytes ({buffer.elems} {buffer.mem.name} "

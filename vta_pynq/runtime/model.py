@@ -202,7 +202,7 @@ class Model:
     def _checked_outputs(self, out: Array | Sequence[Array] | None) -> list[Array]:
         if out is None:
             return [np.empty(port.shape, port.dtype) for port in self.outputs]
-        given = [out] if isinstance(out, np.ndarray) else list(out)
+        given: list[Any] = list(out) if isinstance(out, (list, tuple)) else [out]
         if len(given) != len(self.outputs):
             raise ShapeError(
                 f"model '{self.name}': out must be {len(self.outputs)} arrays, not {len(given)}"

@@ -74,6 +74,16 @@ class Port:
             raise ShapeError(f"{self.where}: buffer must be contiguous, not a strided view")
         self._model._bind_port(self.name, buffer, self.where)
 
+    def _array(self, value: Any) -> npt.NDArray[Any]:
+        try:
+            # numpy before 1.24 warns instead, and makes an array of objects.
+            return np.asarray(value)
+        except ValueError as error:
+            raise ShapeError(
+                f"{self.where}: array must be {self.dtype} of shape {self.shape}, not rows of "
+                f"different lengths ({error}); make an array of it first"
+            ) from None
+
     def checked(self, value: Any) -> npt.NDArray[Any]:
         """`value` as an array if it has the port's shape and dtype.
 
@@ -82,7 +92,7 @@ class Port:
         ShapeError
             It has not; nothing is converted silently.
         """
-        array = np.asarray(value)
+        array = self._array(value)
         if array.shape != self.shape or array.dtype != self.dtype:
             raise ShapeError(
                 f"{self.where}: array must be {self.dtype} of shape {self.shape}, not "
@@ -117,7 +127,7 @@ def split_batch(
             raise ShapeError(f"{port.where}: shape must have a first axis for a batch, not none")
     columns = []
     for port, value in zip(inputs, arrays, strict=True):
-        array, rows = np.asarray(value), port.shape[0]
+        array, rows = port._array(value), port.shape[0]
         if array.shape[1:] != port.shape[1:] or not array.ndim or array.shape[0] % rows:
             raise ShapeError(
                 f"{port.where}: batch must have shape (n, {', '.join(map(str, port.shape[1:]))}) "

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from vta_pynq.drivers.accelerator import Accelerator
+from vta_pynq.drivers.accelerator import Accelerator, check_timeout
 from vta_pynq.errors import VtaError
 from vta_pynq.runtime.fair import FairPool
 
@@ -58,11 +58,14 @@ class DeviceQueue:
 
         Raises
         ------
+        DeviceError
+            `timeout_s` is no deadline, or the overlay is closed; nothing was run.
         DeviceTimeout
             One did not end `timeout_s` after its start; the logic has been reset.
         VtaError
             The device failed; the logic has been reset.
         """
+        check_timeout(timeout_s)
         with self._turn.lend(), accelerator.lock:
             accelerator.check()  # before a reset: it would replace another overlay's logic
             if not self._is_clean(accelerator):
