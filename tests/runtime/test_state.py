@@ -121,6 +121,27 @@ def test_run_program_that_leaves_tokens_is_cleaned_up_after(overlay: VtaOverlay)
     assert overlay.accelerator.prepared_s == resets  # by popping them, not by a download
 
 
+@pytest.mark.parametrize("stranded", [{**LOAD_NOP, "pop_next": 1}, {**STORE_NOP, "pop_prev": 1}])
+def test_run_program_that_leaves_a_module_waiting_is_followed_by_a_reset(
+    overlay: VtaOverlay, stranded: dict[str, int]
+):
+    # FINISH is seen although load or store waits for ever, for a token of the next run.
+    dense = layer(overlay)
+    words = stream([{**LOAD_NOP, "push_next": 1}, stranded, FINISH], overlay.config)
+    maker = Maker("strands", overlay.config)
+    maker.tensor("y", (1,), ArenaKind.OUTPUT, layout="C")
+    maker.stream("strands", words, ("y",))
+    with (
+        overlay.load(maker.build(), verify=False) as strands,
+        overlay.load(vta_only(dense)) as model,
+    ):
+        for _ in range(3):
+            strands.run()
+            x = image(dense)
+            np.testing.assert_array_equal(model.run(x), dense.reference(x))
+    assert overlay.device.accelerator.engine.tokens == (0, 0, 0, 0)
+
+
 def test_run_tokens_pass_between_submissions_in_a_row(overlay: VtaOverlay):
     # The second submission pops what the first one pushed: nothing may be cleaned up between.
     records = np.zeros(4, INSN_DTYPE)

@@ -48,7 +48,9 @@ class Loaded:
         self._queue = DeviceQueue.of(device)
         self.drains = [
             drain_stream([max(count, 0) for count in phase.leftover], program.config)
-            if isinstance(phase, VtaPhase) and any(count > 0 for count in phase.leftover)
+            if isinstance(phase, VtaPhase)
+            and not phase.strands  # the logic is reset then
+            and any(count > 0 for count in phase.leftover)
             else None
             for phase in phases
         ]
@@ -64,9 +66,9 @@ class Loaded:
             to_device([self.constants.buffer])
         self.layouts = {t.name: Layout.parse(t.layout) for t in program.tensors}
 
-    def submit(self, submissions: Sequence[Submission], timeout_s: float) -> None:
-        """Run submissions on the accelerator; see `DeviceQueue.run`."""
-        self._queue.run(self._accelerator, submissions, timeout_s)
+    def submit(self, phase: VtaPhase, submissions: Sequence[Submission], timeout_s: float) -> None:
+        """Run a phase's submissions on the accelerator; see `DeviceQueue.run`."""
+        self._queue.run(self._accelerator, submissions, timeout_s, unclean=phase.strands)
 
     def where(self, number: int) -> str:
         """A step's name in messages."""
@@ -207,7 +209,7 @@ class Context:
                 run_cpu_step(phase.step, arrays, self._loaded.where(phase.number))
             else:
                 to_device(self._distinct(phase.flush))
-                self._loaded.submit(submissions, timeout_s)
+                self._loaded.submit(phase, submissions, timeout_s)
         to_cpu(self._distinct(self._loaded.coherence.invalidate[-1]))
         self._give_outputs(outputs, direct)
         self._unclean = False

@@ -32,6 +32,7 @@ def load(
     program = source if isinstance(source, Program) else Program.load(source)
     if depth < 1:
         raise ShapeError(f"model '{program.model}': depth must be at least 1, not {depth}")
+    overlay.accelerator.check()
     check_identity(program, overlay)
     coherence = plan_coherence(program)
     phases = split_phases(program, coherence)

@@ -37,6 +37,11 @@ class VtaPhase:
     flush: tuple[str, ...]
     leftover: tuple[int, ...]
 
+    @property
+    def strands(self) -> bool:
+        """Whether load or store still waits when FINISH is done: a pop that nobody ever serves."""
+        return any(count < 0 for count in self.leftover)
+
 
 Phase = CpuPhase | VtaPhase
 

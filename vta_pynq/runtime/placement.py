@@ -5,14 +5,11 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Iterable
 
-from vta_pynq.isa.table import INSN_BYTES
+from vta_pynq.isa.table import INSN_BYTES, PAGE_BYTES
 from vta_pynq.program import Arena, ArenaKind, Program
 from vta_pynq.runtime.coherence import CoherencePlan, Event
 
-__all__ = ["PAGE_BYTES", "Block", "Placement", "place_program"]
-
-PAGE_BYTES = 4096
-"""Every contiguous allocation begins at a multiple of it (docs/isa.md, "Addressing")."""
+__all__ = ["Block", "Placement", "place_program"]
 
 
 @dataclasses.dataclass(frozen=True)

@@ -52,9 +52,16 @@ class DeviceQueue:
             return _QUEUES.setdefault(device, cls())
 
     def run(
-        self, accelerator: Accelerator, submissions: Sequence[Submission], timeout_s: float
+        self,
+        accelerator: Accelerator,
+        submissions: Sequence[Submission],
+        timeout_s: float,
+        *,
+        unclean: bool = False,
     ) -> None:
         """Run submissions one after the other with nothing of others in between.
+
+        `unclean` says that they leave the logic in a state that only a reset clears.
 
         Raises
         ------
@@ -74,7 +81,7 @@ class DeviceQueue:
                 for submission in submissions:
                     _run_one(accelerator, submission, timeout_s)
             finally:
-                self._last = _state(accelerator)
+                self._last = None if unclean else _state(accelerator)
                 self._last_s = time.monotonic()
 
     def _is_clean(self, accelerator: Accelerator) -> bool:
