@@ -16,10 +16,23 @@ from host_compiler.importer.carriers import Plain, Quantised
 from host_compiler.importer.processor import on_processor
 from host_compiler.importer.quantisation import UINT8_OFFSET
 from host_compiler.importer.registry import HANDLERS
-from host_compiler.importer.source import ModelSource, Shapes, load_onnx
+from host_compiler.importer.source import ModelSource, OnnxModel, Shapes, load_onnx
 from host_compiler.ir import Graph
+from host_compiler.ir.graph import GraphError
+from vta_pynq.errors import CompileError
 
 __all__ = ["import_model"]
+
+_DAMAGE = (
+    GraphError,
+    ValueError,
+    TypeError,
+    LookupError,
+    AttributeError,
+    ArithmeticError,
+    RuntimeError,
+    MemoryError,
+)
 
 
 def import_model(source: ModelSource, shapes: Shapes | None = None) -> Graph:
@@ -38,7 +51,17 @@ def import_model(source: ModelSource, shapes: Shapes | None = None) -> Graph:
         The model is damaged or holds what the compiler does not support; the message names
         node, operator and reason.
     """
-    model = load_onnx(source, shapes)
+    try:
+        return _convert(load_onnx(source, shapes))
+    except CompileError:
+        raise
+    except _DAMAGE as error:
+        # A damaged model breaks rules in places that no check foresees.
+        text = " ".join(str(error).split())[:300]
+        raise CompileError(f"model: must be valid ONNX: {text}") from error
+
+
+def _convert(model: OnnxModel) -> Graph:
     graph = GraphBuilder(model)
     inputs = []
     for name in model.inputs:

@@ -185,7 +185,7 @@ def _transposed_pads(
         half = total // 2
         first = half if auto != "SAME_LOWER" else total - half
         if auto == "NOTSET":
-            first = half
+            first = max(half, 0)  # what an output shape adds, it adds at the end
         before.append(first)
         after.append(total - first)
     return before[0], before[1], after[0], after[1]

@@ -47,6 +47,9 @@ PROCESSOR_OPERATORS = {
 }
 """ONNX operator to operator of the device's `cpu_ops`; attributes keep their ONNX names."""
 
+_PLANES = ("AveragePool", "Conv", "MaxPool", "Resize")
+"""Operators that the processor only does on (N, C, H, W)."""
+
 
 def on_processor(graph: GraphBuilder, node: OnnxNode) -> None:
     """Append the node as a processor operator on real values.
@@ -59,6 +62,10 @@ def on_processor(graph: GraphBuilder, node: OnnxNode) -> None:
     op = PROCESSOR_OPERATORS.get(node.op)
     if op is None or node.domain:
         raise refuse(node, "operator is not supported")
+    if node.op in _PLANES and len(graph.shape(node.input(0))) != 4:
+        raise refuse(node, f"operator needs 4 dimensions, not {graph.shape(node.input(0))}")
+    if node.op == "Resize" and "axes" in node.attributes:
+        raise refuse(node, "attribute axes is not supported")
     inputs: list[str] = []
     constants: list[np.ndarray[Any, Any]] = []
     for index, name in enumerate(node.inputs):
