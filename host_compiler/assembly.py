@@ -13,6 +13,7 @@ from host_compiler.layout.order import Phase
 from host_compiler.layout.tasks import Buffer, CpuTask, Role, Tasks
 from host_compiler.lower.target import Target
 from host_compiler.memory import ALIGNMENT_BYTES, Piece, place_pieces
+from vta_pynq.isa.table import PAGE_BYTES
 from vta_pynq.program import (
     Arena,
     ArenaKind,
@@ -29,7 +30,6 @@ from vta_pynq.program import (
 
 __all__ = ["assemble"]
 
-PAGE_BYTES = 4096
 CONSTANTS, OPERANDS, HOST = "constants", "operands", "host"
 TO_DEVICE, FROM_DEVICE = "to_accelerator", "from_accelerator"
 

@@ -6,7 +6,8 @@ import threading
 import numpy as np
 import pytest
 
-from vta_pynq.sim.dram import PAGE_BYTES, DramImages
+from vta_pynq.isa.table import PAGE_BYTES
+from vta_pynq.sim.dram import DramImages
 
 BASE = 0x1680_0000
 

@@ -28,6 +28,7 @@ __all__ = [
     "INSN_BYTES",
     "LOOP_BITS",
     "MEM_FORMAT",
+    "PAGE_BYTES",
     "TOKENS",
     "UOP_FIELDS",
     "WORD_BITS",
@@ -51,6 +52,9 @@ LOOP_BITS = 14
 """Bits of a loop count."""
 DRAM_BYTES = 1 << 32
 """Bytes that the accelerator can address: byte addresses have 32 bits on every implementation."""
+PAGE_BYTES = 4096
+"""Bytes of a page of DRAM. Buffers begin at pages, as every allocator gives them, and none lies in
+the first one (docs/isa.md, "Addressing")."""
 
 
 class Opcode(enum.IntEnum):

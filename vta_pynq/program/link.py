@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from vta_pynq.errors import ProgramError
 from vta_pynq.isa.layout import format_layout
-from vta_pynq.isa.table import DRAM_BYTES, INSN_BYTES, MEM_FORMAT
+from vta_pynq.isa.table import DRAM_BYTES, INSN_BYTES, MEM_FORMAT, PAGE_BYTES
 from vta_pynq.program.memory import Arena
 from vta_pynq.program.rules import at, integer
 from vta_pynq.stream import InstructionStream, Segment, StreamLabel
@@ -18,10 +18,7 @@ from vta_pynq.stream import InstructionStream, Segment, StreamLabel
 if TYPE_CHECKING:
     from vta_pynq.program.model import Program
 
-__all__ = ["PAGE_BYTES", "link", "place", "streams"]
-
-PAGE_BYTES = 4096
-"""Placement without a device: page by page, as every runtime does, and never on page 0."""
+__all__ = ["link", "place", "streams"]
 
 
 def place(insn_bytes: int, arenas: Iterable[Arena]) -> tuple[int, dict[str, int]]:

@@ -15,10 +15,9 @@ import threading
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["PAGE_BYTES", "DramImages"]
+from vta_pynq.isa.table import PAGE_BYTES
 
-PAGE_BYTES = 4096
-"""Granularity and alignment of allocations, as the kernel's contiguous allocator has it."""
+__all__ = ["DramImages"]
 
 
 class DramImages:

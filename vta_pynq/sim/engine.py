@@ -16,10 +16,10 @@ import numpy.typing as npt
 
 from vta_pynq.config import HwConfig
 from vta_pynq.errors import SimError
-from vta_pynq.isa.table import INSN_BYTES, TOKENS, MemType, Module
+from vta_pynq.isa.table import DRAM_BYTES, INSN_BYTES, TOKENS, MemType, Module
 from vta_pynq.sim._engine import ffi, lib
 from vta_pynq.sim.faults import FaultKind, StreamError, fault_of
-from vta_pynq.sim.segments import ADDRESS_SPACE_BYTES, Dram
+from vta_pynq.sim.segments import Dram
 from vta_pynq.sim.settings import c_settings, c_slots
 from vta_pynq.timing.profiles import DEFAULT_PROFILE, get_profile
 
@@ -236,14 +236,14 @@ class Engine:
             Another thread runs this engine, or an argument is out of range.
         """
         for what, value in (("insn_phys", insn_phys), ("insn_count", insn_count)):
-            if not 0 <= value <= ADDRESS_SPACE_BYTES:
+            if not 0 <= value <= DRAM_BYTES:
                 raise SimError(f"engine: {what} must be in 0..2^32, not {value}")
         job = ffi.new("sim_job *")
         job.insn_phys, job.insn_count = insn_phys, insn_count
         job.budget = DEFAULT_BUDGET if budget is None else budget
         job.order_seed = order_seed
         self._set_bases(job, bases)
-        order = np.zeros(min(insn_count, ADDRESS_SPACE_BYTES // INSN_BYTES) if trace else 0, "u4")
+        order = np.zeros(min(insn_count, DRAM_BYTES // INSN_BYTES) if trace else 0, "u4")
         buffer = ffi.from_buffer("uint32_t[]", order)
         job.trace, job.trace_size = buffer, order.size
         counters, fault = ffi.new("sim_counters *"), ffi.new("sim_fault *")
@@ -269,7 +269,7 @@ class Engine:
             (MemType.ACC_8BIT, bases.acc),
             (MemType.OUT, bases.out),
         ):
-            if not 0 <= base < ADDRESS_SPACE_BYTES:
+            if not 0 <= base < DRAM_BYTES:
                 raise SimError(
                     f"engine: base pointer of {memory_type.name} must be in 0..2^32, not {base}"
                 )

@@ -10,15 +10,11 @@ import numpy as np
 import numpy.typing as npt
 
 from vta_pynq.errors import SimError
+from vta_pynq.isa.table import DRAM_BYTES, PAGE_BYTES
 from vta_pynq.sim._engine import ffi
 from vta_pynq.stream import InstructionStream
 
-__all__ = ["ADDRESS_SPACE_BYTES", "PAGE_BYTES", "Dram"]
-
-ADDRESS_SPACE_BYTES = 1 << 32
-"""Byte addresses have 32 bits (docs/isa.md, "Addressing")."""
-PAGE_BYTES = 4096
-"""Buffers are allocated in pages of this size (docs/isa.md, "Addressing")."""
+__all__ = ["Dram"]
 
 _MAP_NORESERVE = getattr(mmap, "MAP_NORESERVE", 0x4000)  # named since Python 3.13; Linux's value
 
@@ -62,7 +58,7 @@ class Dram:
             raise SimError(f"{where} must be a flat array of uint8, not {data!r:.80}")
         if not data.flags.c_contiguous:
             raise SimError(f"{where} must be C-contiguous; pass a contiguous copy")
-        if phys < 0 or phys + data.size > ADDRESS_SPACE_BYTES:
+        if phys < 0 or phys + data.size > DRAM_BYTES:
             raise SimError(f"{where} must lie below 2^32, not end at {phys + data.size:#x}")
         return data.size > 0
 
@@ -75,7 +71,7 @@ class Dram:
         spans: list[list[int]] = []
         for phys, size in sorted([*((s.phys, s.size) for s in stream.segments), *more]):
             begin = phys // PAGE_BYTES * PAGE_BYTES
-            end = min(-(-(phys + size) // PAGE_BYTES) * PAGE_BYTES, ADDRESS_SPACE_BYTES)
+            end = min(-(-(phys + size) // PAGE_BYTES) * PAGE_BYTES, DRAM_BYTES)
             if spans and begin <= spans[-1][1]:
                 spans[-1][1] = max(spans[-1][1], end)
             elif end > begin:
@@ -103,7 +99,7 @@ class Dram:
         SimError
             This machine has no address space for it (32-bit systems).
         """
-        size = ADDRESS_SPACE_BYTES - PAGE_BYTES
+        size = DRAM_BYTES - PAGE_BYTES
         flags = mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS | _MAP_NORESERVE
         try:
             space = np.frombuffer(mmap.mmap(-1, size, flags=flags), np.uint8)

@@ -10,6 +10,7 @@ import dataclasses
 from typing import Literal
 
 from vta_pynq.errors import ConfigError
+from vta_pynq.isa.table import PAGE_BYTES
 from vta_pynq.timing.parameters import (
     CHISEL_64BIT_TIMING,
     HLS_64BIT_TIMING,
@@ -91,7 +92,7 @@ class HwProfile:
     """Opcodes, memory types and ALU operations outside the instruction set."""
     foreign_flags: Support = "trap"
     """Dependency flags that name a neighbour which the module does not have."""
-    null_page_bytes: int = 4096
+    null_page_bytes: int = PAGE_BYTES
     """DRAM from address 0 on that no buffer may use: the functional model traps there, and no
     allocator hands it out."""
     batch_limit: int | None = None
