@@ -25,11 +25,13 @@ Samples = Mapping[str, Array]
 def _load(path: str | os.PathLike[str]) -> dict[str, Array]:
     where = Path(path)
     try:
-        loaded = np.load(where, allow_pickle=False)
-        if isinstance(loaded, np.ndarray):
-            return {"": loaded}
-        with loaded:
-            return {name: loaded[name] for name in loaded.files}
+        # numpy leaves a damaged file open that it has opened itself.
+        with where.open("rb") as file:
+            loaded = np.load(file, allow_pickle=False)
+            if isinstance(loaded, np.ndarray):
+                return {"": loaded}
+            with loaded:
+                return {name: loaded[name] for name in loaded.files}
     except (OSError, ValueError, EOFError, zipfile.BadZipFile, zlib.error) as error:
         raise CompileError(
             f"calibration data {where}: must be readable .npz or .npy: {error}"

@@ -165,6 +165,8 @@ def _prepare(
         proto = dequantised(proto)
     source, target = folder / "float.onnx", folder / "prepared.onnx"
     try:
+        if not all(value.type.tensor_type.HasField("shape") for value in proto.graph.output):
+            proto = onnx.shape_inference.infer_shapes(proto)  # the checker asks for their rank
         onnx.checker.check_model(proto)
         onnx.save(proto, source)
         quant_pre_process(source, target, skip_symbolic_shape=True)
