@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from host_compiler.importer.builder import GraphBuilder
+from host_compiler.importer.builder import GraphBuilder, refuse
 from host_compiler.importer.carriers import Pending, Quantised
 from host_compiler.importer.linear import conv_fields
 from host_compiler.importer.processor import on_processor
@@ -37,6 +37,9 @@ def _window(graph: GraphBuilder, node: OnnxNode) -> dict[str, Any] | None:
             pads[i] + pads[2 + i],
             fields["dilations"][i],
         )
+        if (out[2 + i] - 1) * fields["strides"][i] - pads[i] >= shape[2 + i]:
+            # What such a window holds differs between versions of the standard and runtimes.
+            raise refuse(node, "attribute ceil_mode must not give windows of padding alone")
         pads[2 + i] += (out[2 + i] - size) * fields["strides"][i]
     return {**fields, "pads": tuple(pads), "kernel": (height, width)}
 

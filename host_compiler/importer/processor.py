@@ -64,8 +64,8 @@ def on_processor(graph: GraphBuilder, node: OnnxNode) -> None:
         raise refuse(node, "operator is not supported")
     if node.op in _PLANES and len(graph.shape(node.input(0))) != 4:
         raise refuse(node, f"operator needs 4 dimensions, not {graph.shape(node.input(0))}")
-    if node.op == "Resize" and "axes" in node.attributes:
-        raise refuse(node, "attribute axes is not supported")
+    if node.op == "Resize":
+        _check_resize(node)
     inputs: list[str] = []
     constants: list[np.ndarray[Any, Any]] = []
     for index, name in enumerate(node.inputs):
@@ -107,3 +107,22 @@ def _plain(node: OnnxNode, key: str, value: Any) -> Any:
     if isinstance(value, list | tuple) and all(isinstance(v, int | float) for v in value):
         return list(value)
     raise refuse(node, f"attribute {key} is not supported")
+
+
+def _check_resize(node: OnnxNode) -> None:
+    """Refuse what the processor's operator has not."""
+    known = {
+        "mode": (b"nearest", b"linear"),
+        "coordinate_transformation_mode": (
+            b"half_pixel",
+            b"pytorch_half_pixel",
+            b"align_corners",
+            b"asymmetric",
+        ),
+        "antialias": (0,),
+        "keep_aspect_ratio_policy": (b"stretch",),
+        "axes": (),
+    }
+    for name, values in known.items():
+        if name in node.attributes and node.attributes[name] not in values:
+            raise refuse(node, f"attribute {name} of this value is not supported")

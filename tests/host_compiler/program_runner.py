@@ -39,7 +39,7 @@ class ProgramRunner:
             memory[arena.name] = fill if arena.data is None else arena.data
         for name in program.inputs:
             tensor = program.tensor(name)
-            given = np.ascontiguousarray(inputs[name])
+            given = np.asarray(inputs[name], order="C")
             assert given.dtype == tensor.np_dtype and given.shape == tensor.shape
             memory[tensor.arena][:] = given.reshape(-1).view(np.uint8)
         self._memory = memory
