@@ -116,7 +116,8 @@ def fuzz(streams: int, seed: int) -> str:
         begin = time.monotonic()
         done = subprocess.run(
             [str(program), str(folder / "corpus"), str(streams), str(seed)],
-            check=True, stdout=subprocess.PIPE, text=True, timeout=DEADLINE_S + streams * DEADLINE_S_PER_STREAM,
+            check=True, stdout=subprocess.PIPE, text=True,
+            timeout=DEADLINE_S + streams * DEADLINE_S_PER_STREAM,
         )  # fmt: skip
         seconds = time.monotonic() - begin
     head, counts = done.stdout.strip().split(":")
