@@ -21,8 +21,8 @@ from examples.kernels.vector_add import build_vector_add
 from tests.kernel.test_examples import reference_conv2d, reference_matmul
 from tests.runtime.programs import Dense, random_weights
 from vta_pynq.errors import IdentityError, ShapeError
-from vta_pynq.isa.table import MemType
-from vta_pynq.kernel import KernelBuilder
+from vta_pynq.isa.table import AluOp, MemType, Module
+from vta_pynq.kernel import Debug, KernelBuilder
 from vta_pynq.overlay import VtaOverlay
 from vta_pynq.program import activation_layout
 from vta_pynq.program.layout import Layout
@@ -33,6 +33,10 @@ RNG = np.random.default_rng(17)
 def dense_of(overlay: VtaOverlay) -> Dense:
     block = overlay.config.block
     return Dense(random_weights(RNG, 2 * block, block), config=overlay.config)
+
+
+def x_of(overlay: VtaOverlay) -> np.ndarray:
+    return np.ones((1, overlay.config.batch, overlay.config.block), np.int8)
 
 
 def blocked(overlay: VtaOverlay) -> Layout:
@@ -82,8 +86,6 @@ def test_run_kernel_several_submissions_keep_what_is_in_sram(overlay: VtaOverlay
     x, y = b.dram("x", MemType.ACC, 4), b.dram("y", MemType.OUT, 4)
     b.load(MemType.ACC, 0, x, x=4)
     b.synchronize()
-    from vta_pynq.isa.table import AluOp
-
     with b.alu(AluOp.ADD, imm=1) as k:
         for number in range(4):
             k.uop(dst=number, src=number)
@@ -93,6 +95,19 @@ def test_run_kernel_several_submissions_keep_what_is_in_sram(overlay: VtaOverlay
     data = RNG.integers(-100, 100, (4, config.batch, config.block)).astype(np.int32)
     result = overlay.run_kernel(kernel, {"x": data})["y"]
     np.testing.assert_array_equal(result, (data + 1).astype(np.int8))
+
+
+@pytest.mark.parametrize("module", [Module.LOAD, Module.STORE])
+def test_run_kernel_with_a_disabled_module_runs(overlay: VtaOverlay, module: Module):
+    b = KernelBuilder(overlay.config, auto_sync=True, debug=Debug(disable={module}))
+    x, y = b.dram("x", MemType.INP, 1), b.dram("y", MemType.OUT, 1)
+    b.load(MemType.INP, 0, x)
+    b.push_gemm(b.uops(0), reset=True)
+    b.push_alu(AluOp.ADD, b.uops(0), imm=3)
+    b.store(0, y)
+    results = overlay.run_kernel(b.build(), {} if module is Module.LOAD else {"x": x_of(overlay)})
+    assert list(results) == ([] if module is Module.STORE else ["y"])
+    assert all((y == 3).all() for y in results.values())
 
 
 def test_run_kernel_missing_content_is_refused(overlay: VtaOverlay):

@@ -51,8 +51,10 @@ def run_kernel(
     accesses = find_accesses(kernel.words, kernel.config)
     owner = dict(zip(kernel.reloc_insn.tolist(), kernel.reloc_buffer.tolist(), strict=True))
     stored = {owner[insn] for insn in accesses.insn[accesses.store].tolist() if insn in owner}
+    # Not every buffer is touched: `Debug.disable` leaves instructions out.
+    needed = {owner[insn] for insn in accesses.insn.tolist() if insn in owner} - stored
     buffers = {
-        b.name: _place(overlay, kernel, b, arrays.get(b.name), b.index in stored)
+        b.name: _place(overlay, kernel, b, arrays.get(b.name), b.index in needed)
         for b in kernel.buffers
     }
     insns = allocate(overlay.device, kernel.words.shape, kernel.words.dtype)
@@ -93,9 +95,9 @@ def _check(overlay: VtaOverlay, kernel: Kernel, arrays: Mapping[str, Any]) -> No
 
 
 def _place(
-    overlay: VtaOverlay, kernel: Kernel, buffer: DramBuffer, given: Any, stored: bool
+    overlay: VtaOverlay, kernel: Kernel, buffer: DramBuffer, given: Any, needed: bool
 ) -> Any:
-    """The memory of one buffer, with its content."""
+    """The memory of one buffer, with its content, which somebody must give if it is `needed`."""
     where = f"kernel '{kernel.name}', buffer '{buffer.name}'"
     if getattr(given, "device_address", None) is not None:
         check_bindable(given, overlay.device, buffer.bytes, buffer.elem_bytes, where)
@@ -103,7 +105,7 @@ def _place(
     memory = allocate(overlay.device, buffer.bytes, np.uint8)
     content = buffer.data if given is None else np.ascontiguousarray(given)
     if content is None:
-        if not stored:
+        if needed:
             raise ShapeError(f"{where}: content must be given, as an array of that name")
         content = np.zeros(0, np.uint8)
     if content.dtype.hasobject:
