@@ -92,6 +92,8 @@ class AxisRun:
     count: int
     sources: tuple[tuple[int, int], ...]
     step: int
+    width: int = 0
+    """For columns that lie apart from others: accumulators from one row to the next."""
 
 
 @dataclasses.dataclass(frozen=True)

@@ -11,7 +11,8 @@ from host_compiler.lower.loops import choose_loops
 from host_compiler.lower.lowered import Lowered
 from host_compiler.lower.moves import load_moves, store_moves
 from host_compiler.lower.nests import GemmNest, ItemShape, build_nests
-from host_compiler.lower.steps import Region, StepWriter
+from host_compiler.lower.region import Region
+from host_compiler.lower.steps import StepWriter
 from host_compiler.lower.tiling import Tile
 from host_compiler.lower.work import Finish, Item
 from vta_pynq.isa.table import AluOp, MemType
@@ -120,7 +121,8 @@ class Emitter:
             self._load_weights(work, wgt_slot)
         self._begin(work.tile, work.group, work.outs[1] - work.outs[0])
         term = self._prepared.terms[work.term]
-        acc = self._areas(work.tile, work.group)[self._prepared.stage_space[term.stage] % 2]
+        area = self._prepared.area_of_space[self._prepared.stage_space[term.stage]]
+        acc = self._areas(work.tile, work.group)[area]
         inp = places.inp_base + inp_slot * places.inp_slot
         if work.weights is None:
             wgt = lowered.shared_place(work.term)
@@ -147,9 +149,10 @@ class Emitter:
         self._begin(tile, work.group, blocks)
         first, advance = self._need_vectors(tile)
         inner = work.outs[0] - tile.blocks[0]
+        space = prepared.stage_space[work.stage]
         region = Region(
-            tile, blocks, self._areas(tile, work.group), prepared.stage_space[work.stage],
-            (first + inner, advance), work.outs[0],
+            tile, blocks, work.outs[0], self._areas(tile, work.group), space,
+            prepared.area_of_space[space], prepared.anchors, (first + inner, advance),
         )  # fmt: skip
         addend, stage = prepared.addends[work.stage], prepared.stages[work.stage]
         if addend is not None:
@@ -169,7 +172,7 @@ class Emitter:
                 self._steps.step(AluStep(AluOp.SHR, _PLANE_BITS), region)
             buffer = self._buffers[ref.buffer]
             for move in store_moves(
-                ref, tile.n, work.outs, tile.rows[-1], tile.cols[-1], region.begin
+                ref, tile.n, work.outs, tile.rows[-1], tile.cols[-1], region.begin, region.stride
             ):
                 self._builder.store(
                     move.sram, buffer[move.dram], y=move.y, x=move.x, stride=move.stride

@@ -8,7 +8,9 @@ import numpy as np
 import numpy.typing as npt
 
 from host_compiler.lower.nests import ItemShape, Pairs, relative_taps
+from host_compiler.lower.pool_layout import AxisOrder, PoolLayout
 from host_compiler.lower.prepared import Prepared
+from host_compiler.lower.region import block_stride
 from host_compiler.lower.slots import assign_slots
 from host_compiler.lower.terms import TermWork
 from host_compiler.lower.tiling import Tile, tiles
@@ -190,6 +192,19 @@ class Lowered:
             shape = self._shapes[key] = self._shape_of(item)
         return shape
 
+    def pool_layout(self, tile: Tile) -> PoolLayout | None:
+        """How space 0 of a tile is sorted, where its pool reduces in place."""
+        anchors = self.prepared.anchors
+        if anchors is None:
+            return None
+        pool = self.prepared.spaces.pools[0]
+        orders = []
+        for axis, ranges in enumerate((tile.rows, tile.cols)):
+            (begin, end), window = ranges[0], ranges[1][0]
+            first = window * pool.strides[axis] - pool.pads[axis] + anchors[axis] - begin
+            orders.append(AxisOrder(end - begin, pool.strides[axis], first))
+        return PoolLayout(orders[0], orders[1])
+
     def _shape_of(self, item: Item) -> ItemShape:
         work = self.prepared.terms[item.term]
         space = self.prepared.stage_space[work.stage]
@@ -211,17 +226,21 @@ class Lowered:
             )
             for run in work.cols.runs(*cols)
         )
+        layout = self.pool_layout(item.tile) if space == 0 else None
+        if layout is not None:
+            down = (part for run in down for part in layout.row_runs(run))
+            across = (part for run in across for part in layout.col_runs(run))
         positions = work.position
         if work.shared is not None:
             positions = dict.fromkeys(positions, 0)
         taps = relative_taps(work.term.taps, positions)
-        height, width = item.tile.extent(space)
+        _, width = item.tile.extent(space)
         return ItemShape(
             taps,
             tuple(down),
             tuple(across),
             self._pairs(work, item),
-            height * width,
+            block_stride(item.tile, space, self.prepared.anchors),
             width,
             area.pixels,
             len(area.cols),

@@ -53,13 +53,20 @@ def load_moves(ref: TensorRef, n: int, blocks: Range2, area: Area, sram: int) ->
 
 
 def store_moves(
-    ref: TensorRef, n: int, blocks: Range2, rows: Range2, cols: Range2, sram: int
+    ref: TensorRef, n: int, blocks: Range2, rows: Range2, cols: Range2, sram: int, stride: int
 ) -> Iterator[Move]:
-    """The moves that store a rectangle of some channel blocks from SRAM element `sram`."""
+    """The moves that store a rectangle of some channel blocks from SRAM element `sram`, one block
+    every `stride` elements.
+    """
     _, _, height, width = ref.shape
     count = blocks[1] - blocks[0]
     start = image_offset(ref, n, blocks[0]) + rows[0] * width + cols[0]
     down, across, plane = rows[1] - rows[0], cols[1] - cols[0], height * width
+    if stride != down * across and count > 1:
+        for number in range(count):
+            block = (blocks[0] + number, blocks[0] + number + 1)
+            yield from store_moves(ref, n, block, rows, cols, sram + number * stride, stride)
+        return
     if across == width:
         if down == height:
             yield Move(sram, start, 1, count * plane, count * plane)

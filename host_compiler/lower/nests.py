@@ -102,9 +102,10 @@ def cells_of(shape: ItemShape) -> list[Cell]:
 
 def _groups(cells: Sequence[Cell], mode: str) -> Iterator[list[Cell]]:
     """The cells of each instruction."""
-    keys: dict[tuple[AxisRun | None, AxisRun | None], list[Cell]] = {}
+    keys: dict[tuple[AxisRun | None, int, AxisRun | None], list[Cell]] = {}
     for cell in cells:
-        key = (cell.row if "y" in mode else None, cell.col if "x" in mode else None)
+        row, width = (cell.row, cell.col.width) if "y" in mode else (None, 0)
+        key = (row, width, cell.col if "x" in mode else None)
         keys.setdefault(key, []).append(cell)
     yield from keys.values()
 
@@ -184,7 +185,7 @@ def build_nests(shape: ItemShape, mode: str) -> list[GemmNest]:
             tap, row, col = np.array(cell.taps, np.int64).T
             j = np.arange(1 if "y" in mode else cell.row.count)
             k = np.arange(1 if "x" in mode else cell.col.count)
-            down = (cell.row.first + j * cell.row.advance) * shape.acc_width
+            down = (cell.row.first + j * cell.row.advance) * (cell.col.width or shape.acc_width)
             dst = (
                 down[:, None, None]
                 + (cell.col.first + k * cell.col.advance)[None, :, None]
@@ -213,7 +214,7 @@ def build_nests(shape: ItemShape, mode: str) -> list[GemmNest]:
         if "x" in mode and first.col.count > 1:
             loops.insert(0, (first.col.count, first.col.advance, first.col.step, 0))
         if "y" in mode and first.row.count > 1:
-            advance = first.row.advance * shape.acc_width
+            advance = first.row.advance * (first.col.width or shape.acc_width)
             loops.insert(0, (first.row.count, advance, first.row.step * shape.inp_width, 0))
         nests.append(
             GemmNest(

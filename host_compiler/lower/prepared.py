@@ -6,6 +6,7 @@ from host_compiler.layer import Layer, Multiply
 from host_compiler.lower.addends import AddendWork
 from host_compiler.lower.alu_steps import AluStep, CopyAside, Join, PoolMax
 from host_compiler.lower.canonical import stages_of
+from host_compiler.lower.pool_layout import anchors_of
 from host_compiler.lower.target import Target
 from host_compiler.lower.terms import TermWork, split_terms
 from host_compiler.lower.tiling import Spaces
@@ -28,6 +29,10 @@ class Prepared:
         For each stage what it adds, or None.
     addend_vectors, step_vectors
         Every vector, int64 (C,), that a stage adds, and that a step has as its operand.
+    anchors
+        Where the first pool reduces in place: its windows' anchors (see `pool_layout`).
+    area_of_space
+        Which of a slot's two areas holds each space.
     images, out_blocks
         Elements along the batch axis; output channel blocks.
     """
@@ -53,6 +58,14 @@ class Prepared:
             AddendWork(stage.addend, self.spaces.extents[space]) if stage.addend else None
             for stage, space in zip(self.stages, self.stage_space, strict=True)
         ]
+        pool = self.spaces.pools[0] if self.spaces.pools else None
+        self.anchors = None if pool is None else anchors_of(pool, self.spaces.extents[0])
+        self.area_of_space = [0]
+        for number in range(len(self.spaces.pools)):
+            stays = number == 0 and self.anchors is not None
+            self.area_of_space.append(
+                self.area_of_space[-1] if stays else 1 - self.area_of_space[-1]
+            )
         config = target.config
         self.images = -(-layer.sum_shape[0] // config.batch)
         self.out_blocks = -(-layer.sum_shape[1] // config.block)
@@ -78,13 +91,14 @@ class Prepared:
         """Accumulators of one block in each of the two areas that spaces alternate between."""
         need = [0, 0]
         for space, count in enumerate(pixels):
-            need[space % 2] = max(need[space % 2], count)
+            area = self.area_of_space[space]
+            need[area] = max(need[area], count)
         for stage, first in zip(self.stages, self.stage_space, strict=True):
             space = first
             for step in stage.steps:
                 if isinstance(step, PoolMax):
                     space += 1
                 elif isinstance(step, CopyAside):
-                    other = (space + 1) % 2
+                    other = 1 - self.area_of_space[space]
                     need[other] = max(need[other], pixels[space])
         return need[0], need[1]

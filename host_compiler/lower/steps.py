@@ -5,52 +5,19 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from host_compiler.layer import Pool
 from host_compiler.lower.addends import AddendWork
 from host_compiler.lower.alu_steps import AluStep, CopyAside, Join, PoolMax, Step
 from host_compiler.lower.issue import Issuer
 from host_compiler.lower.lowered import Lowered
-from host_compiler.lower.tiling import Tile
+from host_compiler.lower.pooling import PoolWriter
+from host_compiler.lower.region import Region
 from host_compiler.lower.vectors import fits_immediate
 from vta_pynq.isa.table import AluOp
 
-__all__ = ["Region", "StepWriter"]
+__all__ = ["StepWriter"]
 
 Ints = npt.NDArray[np.int64]
 Loop = tuple[int, int, int, int]
-# The smallest accumulator is made by a shift: immediates have 16 bits.
-_LOWEST_IMM, _LOWEST_SHIFT = -(1 << 15), -16
-
-
-class Region:
-    """The accumulators of one group of a tile.
-
-    `areas` are the first elements of the slot's two areas; `space` says which is in use.
-    `vectors` (first, advance) is where the group's part of constant vector 0 lies and how far it is
-    to the next vector's; `first_block` is the group's first output block.
-    """
-
-    def __init__(
-        self, tile: Tile, blocks: int, areas: tuple[int, int], space: int,
-        vectors: tuple[int, int], first_block: int,
-    ) -> None:  # fmt: skip
-        self.tile, self.blocks, self.areas, self.space = tile, blocks, areas, space
-        self.vectors, self.first_block = vectors, first_block
-
-    @property
-    def begin(self) -> int:
-        """First accumulator in use."""
-        return self.areas[self.space % 2]
-
-    @property
-    def aside(self) -> int:
-        """First accumulator of the other area."""
-        return self.areas[(self.space + 1) % 2]
-
-    @property
-    def pixels(self) -> int:
-        """Accumulators of one block."""
-        return self.tile.pixels(self.space)
 
 
 class StepWriter:
@@ -58,6 +25,7 @@ class StepWriter:
 
     def __init__(self, lowered: Lowered, issuer: Issuer) -> None:
         self._lowered, self._issuer = lowered, issuer
+        self._pools = PoolWriter(issuer)
 
     def reset(self, first: int, count: int) -> None:
         """Set accumulators to zero."""
@@ -68,17 +36,21 @@ class StepWriter:
         tile, space = region.tile, region.space
         _, width = tile.extent(space)
         rows = work.strips(0, *tile.rows[space])
-        cols = work.strips(1, *tile.cols[space])
+        cols = [(strip, width) for strip in work.strips(1, *tile.cols[space])]
+        whole = len(rows) == len(cols) == 1
+        layout = self._lowered.pool_layout(tile) if space == 0 else None
+        if layout is not None and not whole:
+            rows = [part for row in rows for part in layout.row_strips(row)]
+            cols = [part for col, _ in cols for part in layout.col_strips(col)]
         for row in rows:
-            for col in cols:
+            for col, stride in cols:
                 vector = work.vector(row.sign, col.sign)
                 if vector.any():
-                    first = region.begin + row.first * width + col.first
+                    first = region.begin + row.first * stride + col.first
                     loops = (
-                        (row.count, row.advance * width, 0, 0),
+                        (row.count, row.advance * stride, 0, 0),
                         (col.count, col.advance, 0, 0),
                     )
-                    whole = row.count * col.count == region.pixels
                     self._add_vector(vector, region, first, None if whole else loops)
 
     def _add_vector(
@@ -89,10 +61,10 @@ class StepWriter:
         uops, tile_loop, acc_loop = blocks, loops, loops
         if loops is None:
             uops = np.zeros(1, np.int64)
-            tile_loop = ((region.blocks, pixels, 0, 1), (pixels, 1, 0, 0))
-            acc_loop = ((region.blocks, pixels, 1, 0), (pixels, 1, 0, 0))
+            tile_loop = ((region.blocks, region.stride, 0, 1), (pixels, 1, 0, 0))
+            acc_loop = ((region.blocks, region.stride, 1, 0), (pixels, 1, 0, 0))
         assert tile_loop is not None and acc_loop is not None
-        dst = first + uops * pixels
+        dst = first + uops * region.stride
         tile = self._lowered.vectors.tile_number(vector)
         if tile is not None:
             prepared, places = self._lowered.prepared, self._lowered.places
@@ -112,83 +84,38 @@ class StepWriter:
         if isinstance(step, AluStep):
             self._alu(step, region)
         elif isinstance(step, CopyAside):
-            count = region.blocks * region.pixels
-            self.reset(region.aside, count)
-            self._both(AluOp.ADD, region.aside, region.begin, count)
+            self.reset(region.aside, region.blocks * region.pixels)
+            loops = ((region.blocks, region.pixels, region.stride, 0), (region.pixels, 1, 1, 0))
+            self._both(AluOp.ADD, region.aside, region.begin, loops)
         elif isinstance(step, Join):
-            self._both(step.op, region.begin, region.aside, region.blocks * region.pixels)
+            loops = ((region.blocks, region.stride, region.pixels, 0), (region.pixels, 1, 1, 0))
+            self._both(step.op, region.begin, region.aside, loops)
         elif isinstance(step, PoolMax):
-            self._pool(step.pool, region)
-            region.space += 1
+            self._pool(step, region)
 
-    def _both(self, op: AluOp, dst: int, src: int, count: int) -> None:
-        self._issuer.alu(op, None, np.array([dst]), np.array([src]), ((count, 1, 1, 0),))
+    def _pool(self, step: PoolMax, region: Region) -> None:
+        layout = self._lowered.pool_layout(region.tile) if region.space == 0 else None
+        if layout is not None:
+            self._pools.in_place(step.pool, region, layout)
+        else:
+            self._pools.aside(step.pool, region)
+            region.area = 1 - region.area
+        region.space += 1
+
+    def _both(self, op: AluOp, dst: int, src: int, loops: tuple[Loop, ...]) -> None:
+        self._issuer.alu(op, None, np.array([dst]), np.array([src]), loops)
 
     def _alu(self, step: AluStep, region: Region) -> None:
         begin = region.aside if step.aside else region.begin
+        stride = region.pixels if step.aside else region.stride
+        loops = ((region.blocks, stride, 1, 0), (region.pixels, 1, 0, 0))
         if isinstance(step.operand, int):
-            count = region.blocks * region.pixels
             dst = np.array([begin])
-            self._issuer.alu(step.op, step.operand, dst, dst, ((count, 1, 0, 0),))
+            self._issuer.alu(step.op, step.operand, dst, dst, loops)
             return
-        loops = ((region.blocks, region.pixels, 1, 0), (region.pixels, 1, 0, 0))
         src = np.array([self._vector(step.operand, region)])
         self._issuer.alu(step.op, None, np.array([begin]), src, loops)
 
     def touch(self, region: Region) -> None:
         """Make the output buffer hold what the accumulators hold."""
         self._alu(AluStep(AluOp.ADD, 0), region)
-
-    def _pool(self, pool: Pool, region: Region) -> None:
-        """The maximum over each window into the other area, tap by tap."""
-        rows, cols = (self._window_taps(pool, axis, region) for axis in range(2))
-        whole = [
-            (r, c)
-            for r in rows
-            for c in cols
-            if r[1] == 0 and c[1] == 0
-            and (r[2], c[2]) == region.tile.extent(region.space + 1)
-        ]  # fmt: skip
-        start = whole[0] if whole else None
-        count = region.blocks * region.tile.pixels(region.space + 1)
-        self.reset(region.aside, count)
-        if start is None:
-            dst = np.array([region.aside])
-            self._issuer.alu(AluOp.ADD, _LOWEST_IMM, dst, dst, ((count, 1, 0, 0),))
-            self._issuer.alu(AluOp.SHR, _LOWEST_SHIFT, dst, dst, ((count, 1, 0, 0),))
-        else:
-            self._pool_tap(AluOp.ADD, pool, *start, region)
-        for row in rows:
-            for col in cols:
-                if (row, col) != start:
-                    self._pool_tap(AluOp.MAX, pool, row, col, region)
-
-    @staticmethod
-    def _window_taps(pool: Pool, axis: int, region: Region) -> list[tuple[int, int, int]]:
-        """For each window position inside: first input, first output and count of outputs."""
-        ranges = region.tile.rows if axis == 0 else region.tile.cols
-        (low, high), (first, end) = ranges[region.space], ranges[region.space + 1]
-        stride = pool.strides[axis]
-        result = []
-        for k in range(pool.kernel[axis]):
-            offset = k * pool.dilations[axis] - pool.pads[axis]
-            begin = max(first, -((offset - low) // stride))
-            last = min(end - 1, (high - 1 - offset) // stride)
-            if begin <= last:
-                result.append((begin * stride + offset - low, begin - first, last - begin + 1))
-        return result
-
-    def _pool_tap(
-        self, op: AluOp, pool: Pool, row: tuple[int, int, int], col: tuple[int, int, int],
-        region: Region,
-    ) -> None:  # fmt: skip
-        height, width = region.tile.extent(region.space)
-        out_height, out_width = region.tile.extent(region.space + 1)
-        blocks = np.arange(region.blocks, dtype=np.int64)
-        dst = region.aside + blocks * out_height * out_width + row[1] * out_width + col[1]
-        src = region.begin + blocks * height * width + row[0] * width + col[0]
-        loops = (
-            (row[2], out_width, pool.strides[0] * width, 0),
-            (col[2], 1, pool.strides[1], 0),
-        )
-        self._issuer.alu(op, None, dst, src, loops)
