@@ -44,7 +44,7 @@ class Grid:
             A plain axis has another extent, or blocks are missing or left over.
         """
         if values.ndim == 0:
-            return np.full(self.channels, values)
+            return np.full(self.channels, values) if self.channels > 1 else values.reshape(1)
         missing = self.channels - values.size
         if not 0 <= missing < self.lanes:
             raise ShapeError(

@@ -16,6 +16,7 @@ from vta_pynq.cpu_ops import numpy_kernels
 from vta_pynq.cpu_ops.grid import Grid
 from vta_pynq.cpu_ops.interpolation import Interpolation
 from vta_pynq.cpu_ops.registry import Array
+from vta_pynq.cpu_ops.scales import dtype_range
 from vta_pynq.cpu_ops.windows import Window
 from vta_pynq.errors import VtaError
 
@@ -102,7 +103,8 @@ use_path()
 
 
 def _pointer(array: Array, kind: str) -> Any:
-    return ffi.cast(kind, array.__array_interface__["data"][0])
+    # Takes read-only memory too; empty arrays have none worth naming.
+    return ffi.cast(kind, ffi.from_buffer(array)) if array.size else ffi.NULL
 
 
 def _grid(grid: Grid) -> Any:
@@ -124,20 +126,20 @@ def quantise(x: Array, scale: Array, grid: Grid, zero_point: int, out: Array) ->
     """float32 to int8 or uint8."""
     if _path is None:
         return numpy_kernels.quantise(x, scale, grid, zero_point, out)
-    info: Any = np.iinfo(out.dtype)
-    limits = (zero_point, int(info.min) - zero_point, int(info.max) - zero_point)
+    low, high = dtype_range(out.dtype)
+    limits = (zero_point, low - zero_point, high - zero_point)
     lib.cpu_quantise(
         _path, _pointer(out, "uint8_t *"), _pointer(x, "float *"), _pointer(scale, "float *"),
         _grid(grid), ffi.new("cpu_limits *", limits),
     )  # fmt: skip
 
 
-_VALUE_BYTES = {"uint8": 1, "int8": -1, "int32": 4}
+_VALUE_BYTES = {np.dtype("uint8"): 1, np.dtype("int8"): -1, np.dtype("int32"): 4}
 
 
 def dequantise(x: Array, scale: Array, grid: Grid, zero_point: int, out: Array) -> None:
     """Integers to float32."""
-    kind = _VALUE_BYTES.get(x.dtype.name)
+    kind = _VALUE_BYTES.get(x.dtype)
     if _path is None or kind is None or (kind == 4 and zero_point):
         return numpy_kernels.dequantise(x, scale, grid, zero_point, out)
     lib.cpu_dequantise(
@@ -214,14 +216,14 @@ def _check(status: int) -> None:
         raise MemoryError
 
 
-_POOL_KINDS = {"uint8": 1, "int8": -1, "float32": 4}
+_POOL_KINDS = {np.dtype("uint8"): 1, np.dtype("int8"): -1, np.dtype("float32"): 4}
 
 
 def max_pool(x: Array, window: Window, out: Array) -> None:
     """Largest values of windows."""
     if _path is None or not out.size:
         return numpy_kernels.max_pool(x, window, out)
-    kind = _POOL_KINDS[x.dtype.name]
+    kind = _POOL_KINDS[x.dtype]
     to, values = _pointer(out, "void *"), _pointer(x, "void *")
     _check(lib.cpu_max_pool(_path, to, values, _window(x, window), kind))
 

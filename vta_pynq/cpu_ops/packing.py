@@ -13,7 +13,7 @@ from vta_pynq.cpu_ops.grid import Blocking, Grid, blocking_of
 from vta_pynq.cpu_ops.numpy_kernels import whole_values
 from vta_pynq.cpu_ops.quantisation import LAYOUT, OFFSET, check_planes, real_values
 from vta_pynq.cpu_ops.registry import Allocate, Array, Attribute, Attributes, operator
-from vta_pynq.cpu_ops.scales import AXIS, INT8_DTYPES, dtype_range, scales, zero_point
+from vta_pynq.cpu_ops.scales import AXIS, BYTES, INT8_DTYPES, dtype_range, scales, zero_point
 from vta_pynq.errors import ProgramError, ShapeError
 
 _DTYPE = Attribute("str", "8-bit type of the result; default int8", choices=INT8_DTYPES)
@@ -50,7 +50,7 @@ def _fill(attributes: Attributes, dtype: str) -> int:
 
 def _bytes_of(x: Array, attributes: Attributes, dtype: str) -> Array:
     """The operand as contiguous bytes of `dtype`, quantised where it is real."""
-    if x.dtype.name in INT8_DTYPES:
+    if x.dtype in BYTES:
         if "scale" in attributes:
             raise ShapeError(f"input must be float32 with a scale, not {x.dtype}; compile again")
         return np.ascontiguousarray(x)
@@ -129,9 +129,9 @@ def _unpack(inputs: Sequence[Any], attributes: Attributes, allocate: Allocate) -
         values = np.ascontiguousarray(kept[: shape[0], : shape[1]]).reshape(shape)
         return [real_values(values, attributes, allocate)] if real else [values]
     x = inputs[0]
-    if x.dtype.name not in INT8_DTYPES:
+    if x.dtype not in BYTES:
         raise ShapeError(f"input must be int8, uint8 or int32, not {x.dtype}; compile again")
-    dtype = str(attributes.get("dtype", x.dtype.name))
+    dtype = attributes.get("dtype", x.dtype)
     flat = (*shape[:2], math.prod(shape[2:]))
     offset = int(attributes.get("offset", 0))
     held = np.empty(shape, dtype) if real else allocate(shape, dtype)

@@ -12,6 +12,7 @@ from vta_pynq.cpu_ops.registry import Allocate, Array, Attribute, Attributes, op
 from vta_pynq.cpu_ops.windows import WINDOW_ATTRIBUTES, window_of
 from vta_pynq.errors import ShapeError
 
+_DTYPES = frozenset({np.dtype("float32"), np.dtype("int8"), np.dtype("uint8")})
 _CEIL = Attribute("int", "1 lets the last windows reach beyond the padding; default 0")
 
 
@@ -22,7 +23,7 @@ _CEIL = Attribute("int", "1 lets the last windows reach beyond the padding; defa
 def _max_pool(inputs: Sequence[Any], attributes: Attributes, allocate: Allocate) -> list[Array]:
     """Largest value of every window; padding takes no part. float32, int8 or uint8."""
     x = inputs[0]
-    if x.dtype.name not in ("float32", "int8", "uint8"):
+    if x.dtype not in _DTYPES:
         raise ShapeError(f"input must be float32, int8 or uint8, not {x.dtype}; convert it")
     window = window_of(x, attributes)
     out = allocate((*x.shape[:2], *window.extent), x.dtype)

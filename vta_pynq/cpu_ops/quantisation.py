@@ -11,7 +11,7 @@ from vta_pynq.cpu_ops import kernels
 from vta_pynq.cpu_ops.grid import channel_grid
 from vta_pynq.cpu_ops.numpy_kernels import whole_values
 from vta_pynq.cpu_ops.registry import Allocate, Array, Attribute, Attributes, operator
-from vta_pynq.cpu_ops.scales import AXIS, INT8_DTYPES, dtype_range, scales, zero_point
+from vta_pynq.cpu_ops.scales import AXIS, BYTES, INT8_DTYPES, dtype_range, scales, zero_point
 from vta_pynq.errors import ProgramError, ShapeError
 
 __all__ = ["LAYOUT", "OFFSET", "check_planes", "real_values"]
@@ -21,6 +21,7 @@ OFFSET = Attribute("int", "added to the integers, modulo 256; default 0")
 _DTYPE = Attribute("str", "type of the result; default int8", choices=INT8_DTYPES)
 _ZERO_POINT = Attribute("int", "value that stands for 0; default 0")
 _INTEGERS = ("int8", "uint8", "int16", "uint16", "int32")
+_INTEGER_TYPES = frozenset(map(np.dtype, _INTEGERS))
 
 
 @operator(
@@ -55,14 +56,14 @@ def _dequantize(inputs: Sequence[Any], attributes: Attributes, allocate: Allocat
 
 def real_values(x: Array, attributes: Attributes, allocate: Allocate) -> Array:
     """What `dequantize` makes of a dense operand."""
-    if x.dtype.name not in _INTEGERS:
+    if x.dtype not in _INTEGER_TYPES:
         raise ShapeError(f"input must be {', '.join(_INTEGERS)}, not {x.dtype}; convert it")
     dense = {name: value for name, value in attributes.items() if name != "layout"}
     scale = scales(attributes)
     grid = channel_grid(x.shape, dense, scale.ndim > 0)
     out = allocate(x.shape, np.float32)
     steps = grid.per_channel(scale).astype(np.float32)
-    offset = zero_point(attributes, x.dtype.name)
+    offset = zero_point(attributes, x.dtype)
     kernels.dequantise(np.ascontiguousarray(x), steps, grid, offset, out)
     return out
 
@@ -77,7 +78,7 @@ def check_planes(inputs: Sequence[Array]) -> list[Array]:
     """
     if len(inputs) == 1 and inputs[0].dtype == np.int32:
         return [np.ascontiguousarray(inputs[0])]
-    if len(inputs) != 4 or any(x.dtype.name not in INT8_DTYPES for x in inputs):
+    if len(inputs) != 4 or any(x.dtype not in BYTES for x in inputs):
         given = ", ".join(str(x.dtype) for x in inputs)
         raise ShapeError(
             f"inputs must be one int32 or four int8 planes, lowest first, not {given}; "

@@ -8,6 +8,7 @@ variable ones, in ONNX's order.
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -219,7 +220,7 @@ class _Targets:
 
     def __call__(self, shape: Sequence[int], dtype: npt.DTypeLike) -> Array:
         target = self._left.pop(0) if self._left else None
-        size = int(np.prod(shape, dtype=np.int64))
+        size = math.prod(shape)
         if (
             target is None
             or target.dtype != np.dtype(dtype)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from typing import Any
 
 import numpy as np
@@ -9,23 +10,46 @@ import numpy as np
 from vta_pynq.cpu_ops.registry import Array, Attribute, Attributes
 from vta_pynq.errors import ProgramError, ShapeError
 
-__all__ = ["AXIS", "INT8_DTYPES", "axis_of", "dtype_range", "scales", "spread", "zero_point"]
+__all__ = [
+    "AXIS",
+    "BYTES",
+    "INT8_DTYPES",
+    "axis_of",
+    "dtype_range",
+    "scales",
+    "spread",
+    "zero_point",
+]
 
 INT8_DTYPES = ("int8", "uint8")
+BYTES = frozenset(map(np.dtype, INT8_DTYPES))
+"""The same as dtypes; asking one for its name takes as long as a small operator."""
 AXIS = Attribute("int", "axis that a list of scales runs along; default 1")
 
 
 def scales(attributes: Attributes, name: str = "scale") -> Array:
     """The attribute as float64, shape () or (n,); positive and finite."""
-    values = np.asarray(attributes[name], np.float64)
-    if values.size == 0 or not np.all(np.isfinite(values)) or np.any(values <= 0):
+    value = attributes[name]
+    # A step has the same scales at every run, and a small tensor should not wait for numpy.
+    values = _scale_array(value if isinstance(value, (int, float)) else tuple(value))
+    if values is None:
         raise ProgramError(
-            f"{name} must be positive and finite, not {attributes[name]!r}; compile the model again"
+            f"{name} must be positive and finite, not {repr(value)[:60]}; compile the model again"
         )
     return values
 
 
-def zero_point(attributes: Attributes, dtype: str, name: str = "zero_point") -> int:
+@functools.lru_cache(maxsize=1024)
+def _scale_array(value: float | tuple[float, ...]) -> Array | None:
+    """Read-only; None where a scale is no scale."""
+    values = np.array(value, np.float64)
+    if values.size == 0 or not np.all(np.isfinite(values)) or np.any(values <= 0):
+        return None
+    values.flags.writeable = False
+    return values
+
+
+def zero_point(attributes: Attributes, dtype: str | np.dtype[Any], name: str = "zero_point") -> int:
     """The attribute (default 0) within the range of `dtype`."""
     value = int(attributes.get(name, 0))
     low, high = dtype_range(dtype)
@@ -36,7 +60,8 @@ def zero_point(attributes: Attributes, dtype: str, name: str = "zero_point") -> 
     return value
 
 
-def dtype_range(dtype: str) -> tuple[int, int]:
+@functools.lru_cache(maxsize=64)
+def dtype_range(dtype: str | np.dtype[Any]) -> tuple[int, int]:
     """Smallest and largest value of an integer type."""
     info: Any = np.iinfo(dtype)
     return int(info.min), int(info.max)
@@ -56,16 +81,3 @@ def axis_of(axis: int, rank: int) -> int:
             "compile the model again"
         )
     return axis % rank
-
-
-def spread(values: Array, attributes: Attributes, shape: tuple[int, ...]) -> Array:
-    """Values of shape () or (n,) in the shape that multiplies an operand along `axis`."""
-    if values.ndim == 0:
-        return values
-    axis = axis_of(int(attributes.get("axis", 1)), len(shape))
-    if values.shape != (shape[axis],):
-        raise ShapeError(
-            f"scales must be {shape[axis]} along axis {axis}, not {values.size}; "
-            "compile the model again"
-        )
-    return values.reshape([-1 if number == axis else 1 for number in range(len(shape))])

@@ -24,7 +24,7 @@ TABLE_ATTRIBUTES = {
 """Attributes of functions that also take quantised values."""
 
 
-def byte_values(attributes: Attributes, dtype: str) -> Array:
+def byte_values(attributes: Attributes, dtype: np.dtype[Any]) -> Array:
     """The 256 real values (float32) of bytes 0..255 that hold `dtype` as in_scale says."""
     held = np.arange(256, dtype=np.uint8).view(dtype).astype(np.int32)
     scale = np.float32(scales(attributes, "in_scale").reshape(()))
@@ -47,7 +47,7 @@ def through_table(
     x: Array, function: Callable[[Array], Array], attributes: Attributes, allocate: Allocate
 ) -> Array:
     """`function` of the real values of x, float32 or quantised as the attributes say."""
-    table = function(byte_values(attributes, x.dtype.name)).astype(np.float32)
+    table = function(byte_values(attributes, x.dtype)).astype(np.float32)
     if "out_scale" in attributes:
         scale = float(scales(attributes, "out_scale").reshape(()))
         dtype = str(attributes.get("dtype", "int8"))
