@@ -77,6 +77,21 @@ def test_run_several_inputs_and_outputs_in_npz_files(
         np.testing.assert_array_equal(found["y1"], DENSE.reference(other))
 
 
+def test_run_json_has_null_for_what_is_not_finite(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+):
+    maker = Maker("root")
+    maker.tensor("x", (4,), ArenaKind.INPUT, dtype="float32", layout="C")
+    maker.tensor("y", (4,), ArenaKind.OUTPUT, dtype="float32", layout="C")
+    maker.cpu("sqrt", "sqrt", ["x"], ["y"])
+    maker.build().save(tmp_path / "root.vta")
+    np.save(tmp_path / "x.npy", np.array([4, -1, np.inf, 0], np.float32))
+    argv = ["run", str(tmp_path / "root.vta"), "--input", str(tmp_path / "x.npy"), "--json"]
+    assert main([*argv, "--device", "sim"]) == 0
+    (output,) = json.loads(capsys.readouterr().out)["outputs"]
+    assert output["values"] == [2.0, None, None, 0.0]
+
+
 def test_run_device_that_is_not_there_is_refused(folder: Path, capsys: pytest.CaptureFixture[str]):
     argv = ["run", str(folder / "net.vta"), "--input", str(folder / "x.npy"), "--device", "mars"]
     assert main(argv) == 2

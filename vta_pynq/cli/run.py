@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
+import secrets
 import statistics
-import tempfile
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -115,18 +114,28 @@ def _inputs(words: Sequence[str], program: Program) -> list[npt.NDArray[Any]]:
 def _write(path: str, outputs: Arrays) -> None:
     """Write the outputs at once: the file is the old one or the whole new one."""
     target = Path(path)
-    with tempfile.NamedTemporaryFile(dir=target.parent, delete=False) as file:
-        try:
+    temporary = target.with_name(f".{target.name}.{secrets.token_hex(4)}.tmp")
+    try:
+        with temporary.open("xb") as file:
             if target.suffix == ".npz":
                 np.savez(file, **outputs)
             else:
                 (array,) = outputs.values()
                 np.save(file, array)
-            file.close()
-            os.replace(file.name, target)
-        except BaseException:
-            os.unlink(file.name)
-            raise
+        temporary.replace(target)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
+
+
+def _values(y: npt.NDArray[Any]) -> Any:
+    """The values for JSON, which knows neither NaN nor infinity: these become null."""
+    if y.size > _SHOWN_VALUES:
+        return None
+    values = y.astype(object)
+    if y.dtype.kind == "f":
+        values[~np.isfinite(y)] = None
+    return values.tolist()
 
 
 def _check_output(path: str | None, program: Program) -> None:
@@ -173,7 +182,7 @@ def run(args: argparse.Namespace) -> int:
         entries = [
             {
                 "name": key, "shape": list(y.shape), "dtype": str(y.dtype),
-                "values": y.tolist() if y.size <= _SHOWN_VALUES else None,
+                "values": _values(y),
             }
             for key, y in outputs.items()
         ]  # fmt: skip
