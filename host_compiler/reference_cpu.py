@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -63,8 +63,10 @@ def _offset(inputs: list[Array], attributes: Mapping[str, Any]) -> list[Array]:
 
 def _clip(inputs: list[Array], attributes: Mapping[str, Any]) -> list[Array]:
     """Bounds are the second and third operand, or attributes."""
-    low = inputs[1] if len(inputs) > 1 else attributes.get("min", -np.inf)
-    high = inputs[2] if len(inputs) > 2 else attributes.get("max", np.inf)
+    low, high = (
+        inputs[i] if len(inputs) > i and inputs[i] is not None else attributes.get(name, default)
+        for i, name, default in ((1, "min", -np.inf), (2, "max", np.inf))
+    )
     return [np.clip(inputs[0], np.float32(low), np.float32(high))]
 
 
@@ -116,19 +118,17 @@ _OPSET = 17
 """Of ONNX's meaning; ReduceMean still has its axes as an attribute."""
 
 
-def _by_onnx(node: CpuOp, graph: Graph, arrays: list[Array]) -> list[Array]:
+def _by_onnx(node: CpuOp, graph: Graph, arrays: list[Array | None]) -> list[Array]:
     # onnx is slow to import, and most graphs do without.
     from onnx import helper
     from onnx.reference import ReferenceEvaluator
 
-    names = [f"x{i}" for i in range(len(arrays))]
-    feeds = dict(zip(names, arrays, strict=True))
-    operands = names
-    if node.op == "resize" and len(arrays) in (2, 3):  # no region of interest; scales or sizes
-        is_sizes = arrays[-1].dtype.kind == "i"
-        operands = [names[0], "", "", names[-1]] if is_sizes else [names[0], "", names[-1]]
+    feeds = {f"x{i}": array for i, array in enumerate(arrays) if array is not None}
+    names = list(feeds)
+    operands = [f"x{i}" if array is not None else "" for i, array in enumerate(arrays)]
+    attributes = {key: value for key, value in node.attributes.items() if key != "absent"}
     axes_given = node.op == "reduce_mean" and len(arrays) == 2
-    made = helper.make_node(ONNX_NAMES[node.op], operands, list(node.outputs), **node.attributes)
+    made = helper.make_node(ONNX_NAMES[node.op], operands, list(node.outputs), **attributes)
     evaluator = ReferenceEvaluator(
         helper.make_model(
             helper.make_graph(
@@ -156,10 +156,12 @@ def run_cpu_op(node: CpuOp, graph: Graph, inputs: list[Array]) -> list[Array]:
     VtaError
         There is no reference for the operator.
     """
-    arrays = [*inputs, *node.constants]
+    arrays: list[Array | None] = [*inputs, *node.constants]
+    for index in node.attributes.get("absent", ()):
+        arrays.insert(index, None)
     if node.op in ONNX_NAMES:
         return _by_onnx(node, graph, arrays)
     function = CPU_REFERENCE.get(node.op)
     if function is None:
         raise VtaError(f"node {node.name}: operator {node.op} has no reference")
-    return function(arrays, node.attributes)
+    return function(cast("list[Array]", arrays), node.attributes)

@@ -79,6 +79,10 @@ def on_processor(graph: GraphBuilder, node: OnnxNode) -> None:
         else:
             inputs.append(graph.real_value(name, found))
     attributes = {key: _plain(node, key, value) for key, value in node.attributes.items()}
+    given = [index for index, name in enumerate(node.inputs) if name]
+    absent = [index for index in range(max(given, default=0)) if index not in given]
+    if absent:
+        attributes["absent"] = absent
     for index, name in enumerate(node.outputs):
         if index and name and graph.uses(name):
             raise refuse(node, f"output {name!r} is not supported")
