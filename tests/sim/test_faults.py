@@ -285,3 +285,20 @@ def test_engine_random_order_shows_a_race() -> None:
         run([LOAD_UOPS, alu(imm=5), store(), FINISH], engine, data=data, order_seed=order_seed)
         found.add(int(data[0]))
     assert found == {0, 5}
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "rule"),
+    [
+        ("insn_phys", 1.5, "0..2^32, not 1.5"),
+        ("insn_count", -1, "0..2^32, not -1"),
+        ("budget", -1, "0..2^63, not -1"),
+        ("budget", 1 << 70, f"0..2^63, not {1 << 70}"),
+        ("order_seed", "7", "0..2^63, not '7'"),
+    ],
+)
+def test_engine_run_number_out_of_range_is_refused(name: str, value: Any, rule: str) -> None:
+    arguments: dict[str, Any] = {"insn_phys": 0, "insn_count": 0, name: value}
+    with pytest.raises(SimError) as caught:
+        Engine(DEFAULT).run(Dram([]), **arguments)
+    assert str(caught.value) == f"engine: {name} must be an integer in {rule}"

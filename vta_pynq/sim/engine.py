@@ -235,12 +235,18 @@ class Engine:
         SimError
             Another thread runs this engine, or an argument is out of range.
         """
-        for what, value in (("insn_phys", insn_phys), ("insn_count", insn_count)):
-            if not 0 <= value <= DRAM_BYTES:
-                raise SimError(f"engine: {what} must be in 0..2^32, not {value}")
+        budget = DEFAULT_BUDGET if budget is None else budget
+        for what, value, bits in (
+            ("insn_phys", insn_phys, 32),
+            ("insn_count", insn_count, 32),
+            ("budget", budget, 63),
+            ("order_seed", order_seed, 63),
+        ):
+            if not isinstance(value, (int, np.integer)) or not 0 <= value <= 1 << bits:
+                raise SimError(f"engine: {what} must be an integer in 0..2^{bits}, not {value!r}")
         job = ffi.new("sim_job *")
         job.insn_phys, job.insn_count = insn_phys, insn_count
-        job.budget = DEFAULT_BUDGET if budget is None else budget
+        job.budget = budget
         job.order_seed = order_seed
         self._set_bases(job, bases)
         order = np.zeros(min(insn_count, DRAM_BYTES // INSN_BYTES) if trace else 0, "u4")
