@@ -1,4 +1,4 @@
-"""Scales and zero points of attributes, checked and spread over the axes of an operand."""
+"""Scales and zero points of attributes, checked."""
 
 from __future__ import annotations
 
@@ -17,7 +17,6 @@ __all__ = [
     "axis_of",
     "dtype_range",
     "scales",
-    "spread",
     "zero_point",
 ]
 
@@ -28,13 +27,13 @@ AXIS = Attribute("int", "axis that a list of scales runs along; default 1")
 
 
 def scales(attributes: Attributes, name: str = "scale") -> Array:
-    """The attribute as float64, shape () or (n,); positive and finite."""
+    """The attribute as float64, shape () or (n,); positive and finite in float32."""
     value = attributes[name]
     # A step has the same scales at every run, and a small tensor should not wait for numpy.
     values = _scale_array(value if isinstance(value, (int, float)) else tuple(value))
     if values is None:
         raise ProgramError(
-            f"{name} must be positive and finite, not {repr(value)[:60]}; compile the model again"
+            f"{name} must be positive and finite in float32, not {repr(value)[:60]}; compile the model again"
         )
     return values
 
@@ -43,7 +42,9 @@ def scales(attributes: Attributes, name: str = "scale") -> Array:
 def _scale_array(value: float | tuple[float, ...]) -> Array | None:
     """Read-only; None where a scale is no scale."""
     values = np.array(value, np.float64)
-    if values.size == 0 or not np.all(np.isfinite(values)) or np.any(values <= 0):
+    with np.errstate(all="ignore"):
+        single = values.astype(np.float32)
+    if values.size == 0 or not np.all(np.isfinite(single)) or np.any(single <= 0):
         return None
     values.flags.writeable = False
     return values
