@@ -19,6 +19,9 @@
 #ifndef VTA_BURST_BEATS
 #define VTA_BURST_BEATS 16
 #endif
+// Bursts that a mover requests before it takes the first beat: 8 of 16 beats hide a latency of 128
+// cycles.
+#define VTA_BURSTS_AHEAD 8
 // Turns of the GEMM loop from the write of an accumulator to the first read from memory that must
 // see it; results younger than that are forwarded from registers. Macros, because a pragma takes
 // them.
@@ -43,9 +46,7 @@ struct BuildConfig {
     static constexpr bool has_mul = VTA_ALU_MUL != 0;
     static constexpr int bus_bits = VTA_BUS_BITS;
     static constexpr int burst_beats = VTA_BURST_BEATS;
-    // Bursts that a mover requests before it takes the first beat: enough to hide 128 cycles of
-    // latency behind bursts of 16 beats.
-    static constexpr int bursts_ahead = 8;
+    static constexpr int bursts_ahead = VTA_BURSTS_AHEAD;
     static constexpr int gemm_distance = VTA_GEMM_DISTANCE;
     static constexpr int alu_distance = VTA_ALU_DISTANCE;
     // Widest word of an SRAM bank: the limit of the block memory generator's ports.

@@ -20,6 +20,15 @@
 #define VTA_READ_AFTER_WRITE(array, turns)                                             \
     VTA_PRAGMA(HLS DEPENDENCE variable = array type = inter direction = RAW distance = \
                    turns dependent = true)
+#define VTA_AXI_LITE(name) VTA_PRAGMA(HLS INTERFACE mode = s_axilite port = name bundle = control)
+#define VTA_AXI_READ(name)                                                              \
+    VTA_PRAGMA(HLS INTERFACE mode = m_axi port = name bundle = name offset =            \
+                   slave max_read_burst_length = VTA_BURST_BEATS num_read_outstanding = \
+                       VTA_BURSTS_AHEAD)
+#define VTA_AXI_WRITE(name)                                                               \
+    VTA_PRAGMA(HLS INTERFACE mode = m_axi port = name bundle = name offset =              \
+                   slave max_write_burst_length = VTA_BURST_BEATS num_write_outstanding = \
+                       VTA_BURSTS_AHEAD)
 #define VTA_USE_DSP(value) VTA_PRAGMA(HLS BIND_OP variable = value op = mul impl = dsp latency = 2)
 #else
 #define VTA_PIPELINE(interval)
@@ -31,6 +40,9 @@
 #define VTA_DEPTH(channel, entries)
 #define VTA_BRAM(array)
 #define VTA_READ_AFTER_WRITE(array, turns)
+#define VTA_AXI_LITE(name)
+#define VTA_AXI_READ(name)
+#define VTA_AXI_WRITE(name)
 #define VTA_USE_DSP(value)
 #endif
 

@@ -1,0 +1,32 @@
+#include "tops.hpp"
+
+extern "C" void vta_load(VTA_READ_PORT(vta::load_beat_t, inputs),
+                         VTA_READ_PORT(vta::load_beat_t, weights),
+                         vta::Channel<vta::insn_t>& load_queue, vta::Channel<vta::token_t>& g2l,
+                         vta::Channel<vta::token_t>& l2g, vta::InpSram::memory_t inp_mem,
+                         vta::WgtSram::memory_t wgt_mem, vta_errors_t* errors,
+                         vta_count_t* executed, vta_count_t* busy, vta_count_t* waited) {
+    VTA_AXI_READ(inputs)
+    VTA_AXI_READ(weights)
+#pragma HLS INTERFACE mode = axis port = load_queue
+#pragma HLS INTERFACE mode = axis port = g2l
+#pragma HLS INTERFACE mode = axis port = l2g
+#pragma HLS INTERFACE mode = bram port = inp_mem
+#pragma HLS INTERFACE mode = bram port = wgt_mem
+    // One memory port for each word of an element.
+    VTA_PARTITION(inp_mem, 2)
+    VTA_PARTITION(wgt_mem, 2)
+    VTA_AXI_LITE(inputs)
+    VTA_AXI_LITE(weights)
+    VTA_AXI_LITE(errors)
+    VTA_AXI_LITE(executed)
+    VTA_AXI_LITE(busy)
+    VTA_AXI_LITE(waited)
+    VTA_AXI_LITE(return)
+    static vta::Status status;
+    vta::load_step(inputs, weights, load_queue, g2l, l2g, inp_mem, wgt_mem, status);
+    *errors = status.errors;
+    *executed = status.insns;
+    *busy = status.busy;
+    *waited = status.waited;
+}
