@@ -52,6 +52,7 @@ class _Builder:
         self.buffers: dict[str, Buffer] = {}
         self.views: dict[str, View] = {}
         self._names: set[str] = set()
+        self._layers: set[str] = set()
         self._plain: dict[str, str] = {}
         """Group of plain values to the tensor that holds it."""
         self._shaped: dict[str, str] = {}
@@ -242,8 +243,11 @@ class _Builder:
         layer = make_layer(node, self.graph, refs, outputs, self.config.block)
         reads = tuple(dict.fromkeys(term.source.buffer for term in layer.terms))
         writes = tuple(ref.buffer for ref in outputs)
-        name = self._unique(layer.name) if layer.name in self._names else layer.name
-        self._names.add(name)
+        name, number = layer.name, 1
+        while name in self._layers:
+            number += 1
+            name = f"{layer.name}.{number}"
+        self._layers.add(name)
         layer = Layer(name, layer.sum_shape, layer.steps, layer.outputs)
         op = type(node).__name__
         self.tasks.append(LayerTask(name, node.name, node.source, reads, writes, layer, op))

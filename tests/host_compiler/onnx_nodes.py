@@ -104,7 +104,7 @@ def quantised(test: NodeTest) -> onnx.ModelProto | None:
             operands.append("")
             continue
         array = arrays[name]
-        if array.dtype != np.float32 or index and node.op_type in ("Resize", "Pad", "Clip"):
+        if array.dtype != np.float32 or (index and node.op_type in ("Resize", "Pad", "Clip")):
             operands.append(constant(name, array))
             continue
         if index == BIASES.get(node.op_type):
