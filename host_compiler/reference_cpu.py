@@ -140,7 +140,7 @@ def _by_onnx(node: CpuOp, graph: Graph, arrays: list[Array | None]) -> list[Arra
             opset_imports=[helper.make_opsetid("", 18 if axes_given else _OPSET)],
         )
     )
-    results: list[Array] = [np.asarray(array) for array in evaluator.run(None, feeds)]  # type: ignore[union-attr]
+    results: list[Array] = [np.asarray(array) for array in evaluator.run(None, feeds)]
     declared = [graph.values[name] for name in node.outputs]
     return [
         array.astype(value.dtype).reshape(value.shape)

@@ -49,7 +49,7 @@ def clip(graph: GraphBuilder, node: OnnxNode) -> None:
         limits = np.iinfo(found.dtype)
         bounds = [int(graph.const(node, i + 1, np.int64(limit)).item())
                   for i, limit in enumerate((limits.min, limits.max))]  # fmt: skip
-        integers = np.clip(found.integers, *bounds)
+        integers = np.clip(found.integers, bounds[0], bounds[1])
         graph.carriers[node.outputs[0]] = dataclasses.replace(found, integers=integers)
         return
     low = float(graph.const(node, 1, np.float32(-np.inf)).item())

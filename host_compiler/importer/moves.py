@@ -139,6 +139,49 @@ def _is_repeat(node: OnnxNode, shape: tuple[int, ...], out: tuple[int, ...]) -> 
     }
 
 
+@handles("Split")
+def split(graph: GraphBuilder, node: OnnxNode) -> None:
+    """Parts along an axis: slices on the processor, of integers where the tensor is quantised."""
+    found = graph.carrier(node, 0)
+    rank = len(graph.shape(node.input(0)))
+    axis = int(node.attributes.get("axis", 0)) % rank
+    source = found.value if isinstance(found, Quantised) else graph.real_value(node.input(0), found)
+    begin = 0
+    for out in node.outputs:
+        shape = graph.shape(out)
+        part = graph.cpu(
+            "slice",
+            [source],
+            out,
+            shape,
+            graph.values[source].dtype,
+            {},
+            (node.name,),
+            [np.array([begin]), np.array([begin + shape[axis]]), np.array([axis])],
+            graph.values[source].quant,
+        )
+        begin += shape[axis]
+        graph.carriers[out] = (
+            dataclasses.replace(found, value=part) if isinstance(found, Quantised) else Plain(part)
+        )
+
+
+@handles("Slice")
+def slice_(graph: GraphBuilder, node: OnnxNode) -> None:
+    """A part of a tensor, on the processor, without dequantising."""
+    found = graph.carrier(node, 0)
+    if not isinstance(found, Quantised) or not all(node.inputs):
+        on_processor(graph, node)
+        return
+    out = node.outputs[0]
+    bounds = [graph.const(node, index) for index in range(1, len(node.inputs))]
+    quant = graph.values[found.value].quant
+    value = graph.cpu(
+        "slice", [found.value], out, graph.shape(out), "int8", {}, (node.name,), bounds, quant
+    )
+    graph.carriers[out] = dataclasses.replace(found, value=value)
+
+
 @handles("Transpose")
 def transpose(graph: GraphBuilder, node: OnnxNode) -> None:
     """Permute axes: of weights now, of activations on the processor without dequantising."""

@@ -16,7 +16,7 @@ from onnx import helper, numpy_helper
 
 from vta_pynq.errors import CompileError
 
-__all__ = ["expand_operator_form"]
+__all__ = ["OPERATOR_FORM", "expand_operator_form"]
 
 _MS = "com.microsoft"
 
@@ -174,7 +174,7 @@ def _integer_product(op: str, weight_axis: int) -> Callable[[_Expansion], None]:
     return expand
 
 
-_EXPANSIONS: dict[tuple[str, str], Callable[[_Expansion], None]] = {
+OPERATOR_FORM: dict[tuple[str, str], Callable[[_Expansion], None]] = {
     ("", "QLinearConv"): _qlinear_conv,
     ("", "QLinearMatMul"): _qlinear_matmul,
     ("", "ConvInteger"): _integer_product("Conv", 0),
@@ -189,6 +189,7 @@ _EXPANSIONS: dict[tuple[str, str], Callable[[_Expansion], None]] = {
     (_MS, "QLinearSigmoid"): _qlinear_unary("Sigmoid"),
     (_MS, "QLinearSoftmax"): _qlinear_unary("Softmax"),
 }
+"""(domain, operator) to what writes it out."""
 
 _MOVED_TO_STANDARD = ("QuantizeLinear", "DequantizeLinear")
 """Operators that onnxruntime also writes in its own domain, with the standard meaning."""
@@ -211,7 +212,7 @@ def expand_operator_form(model: onnx.ModelProto) -> None:
         domain = "" if node.domain == "ai.onnx" else node.domain
         if domain == _MS and node.op_type in _MOVED_TO_STANDARD:
             node.domain = ""
-        expand = _EXPANSIONS.get((domain, node.op_type))
+        expand = OPERATOR_FORM.get((domain, node.op_type))
         if expand is None:
             nodes.append(node)
             continue

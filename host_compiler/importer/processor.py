@@ -39,7 +39,6 @@ PROCESSOR_OPERATORS = {
     "Sigmoid": "sigmoid",
     "Slice": "slice",
     "Softmax": "softmax",
-    "Split": "split",
     "Sqrt": "sqrt",
     "Sub": "sub",
     "Tanh": "tanh",

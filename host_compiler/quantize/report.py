@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
+import math
+import sys
 from typing import Any
 
 import numpy as np
@@ -105,7 +107,7 @@ def make_report(
 def _decibels(signal: float, noise: float) -> float:
     if noise == 0.0:
         return float("inf")
-    return float(10 * np.log10(max(signal, np.finfo(float).tiny) / noise))
+    return 10 * math.log10(max(signal, sys.float_info.min) / noise)
 
 
 def _shared_tensors(model: onnx.ModelProto, quantised: onnx.ModelProto) -> dict[str, str]:
