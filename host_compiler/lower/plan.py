@@ -49,7 +49,9 @@ class LayerPlan:
         return self.constant_plan.build()
 
     def explain(self) -> str:
-        """The schedule in words, one line each."""
+        """The schedule in words, one line each, and where the cycles go."""
+        from host_compiler.schedule.account import account_of  # it builds on this module
+
         s, lowered = self.schedule, self.lowered
         order = "channels outside, weights stay" if s.channels_outer else "places outside"
         lines = [
@@ -62,7 +64,7 @@ class LayerPlan:
             f"  loads: {sum(lowered.inp_loads)} input pieces, {sum(lowered.wgt_loads)} weight "
             "pieces",
         ]
-        return "\n".join(lines)
+        return "\n".join([*lines, *(f"  {line}" for line in account_of(self).lines())])
 
 
 def lower_layer(

@@ -1,0 +1,105 @@
+"""Where a layer's cycles go, by the cycle model: its bound, and everything above it."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+
+from host_compiler.lower.plan import LayerPlan, layer_kernel_builder
+from host_compiler.schedule.bound import LayerBound, bound_of
+from vta_pynq.isa.encode import decode
+from vta_pynq.isa.table import Module, Opcode
+from vta_pynq.timing import StallReason, simulate
+
+__all__ = ["LayerAccount", "account_of"]
+
+
+@dataclasses.dataclass(frozen=True)
+class LayerAccount:
+    """The compute module's time of a layer on its own; the parts add up to `cycles`.
+
+    Attributes
+    ----------
+    cycles, bytes_moved, bound
+        In total, and what no schedule avoids.
+    gemm, alu
+        Micro-ops that the bound counts (an addition counts as GEMM's where it is one).
+    again
+        Micro-ops beyond that: what tiles compute twice, and slower forms of a step.
+    fixed
+        Fixed cycles of each GEMM and ALU instruction.
+    fetched
+        Loads of micro-ops and of constant vectors.
+    waits
+        Waiting, by reason: for inputs and weights, for stores, for instructions.
+    end
+        After the last compute instruction, and passing tokens.
+    """
+
+    cycles: int
+    bytes_moved: int
+    bound: LayerBound
+    gemm: int
+    alu: int
+    again: int
+    fixed: int
+    fetched: int
+    waits: dict[str, int]
+    end: int
+
+    def lines(self) -> list[str]:
+        """For people."""
+        bound, share = self.bound, 100 * self.bound.cycles / self.cycles
+        parts = [f"repeated {self.again}", f"instructions {self.fixed}", f"loads {self.fetched}"]
+        parts += [f"waiting for {name} {value}" for name, value in self.waits.items() if value]
+        return [
+            f"{self.cycles} cycles, {share:.1f} % of the bound {bound.cycles} ({bound.limited_by}); "
+            f"{self.bytes_moved} bytes, {self.bytes_moved / max(1, bound.bytes):.2f} of the least",
+            f"compute: GEMM {self.gemm}, ALU {self.alu}, {', '.join(parts)}, end {self.end}",
+        ]
+
+
+_WAITS = {
+    StallReason.L2G: "data",
+    StallReason.S2G: "stores",
+    StallReason.FETCH: "instructions",
+}
+
+
+def account_of(plan: LayerPlan) -> LayerAccount:
+    """Time a layer on its own and say where the cycles go."""
+    target = plan.target
+    profile = dataclasses.replace(target.profile, timing=target.timing)
+    stream = layer_kernel_builder(plan).build().streams()[0]
+    report = simulate(stream, profile, detail=True)
+    rows, records = report.detail, decode(stream.words, stream.config)
+    assert rows is not None
+    mine = rows["module"] == Module.COMPUTE
+    gemm, alu = (mine & (records["opcode"] == op) for op in (Opcode.GEMM, Opcode.ALU))
+    loads = mine & (records["opcode"] == Opcode.LOAD) & (records["x_size"] > 0)
+
+    def busy(chosen: np.ndarray) -> int:  # type: ignore[type-arg]
+        return int(rows["busy"][chosen].sum())
+
+    timing = target.timing
+    fixed = int(gemm.sum()) * timing.gemm.fixed + int(alu.sum()) * timing.alu_imm.fixed
+    bound = bound_of(plan.lowered.prepared, timing)
+    compute = report.modules[Module.COMPUTE]
+    waits = dict.fromkeys(_WAITS.values(), 0)
+    for reason, name in _WAITS.items():
+        waits[name] += compute.stalls.get(reason, 0)
+    again = busy(gemm) + busy(alu) - fixed - bound.gemm_cycles - bound.alu_cycles
+    known = busy(gemm) + busy(alu) + busy(loads) + sum(waits.values())
+    return LayerAccount(
+        report.total_cycles,
+        sum(report.bytes_moved.values()),
+        bound,
+        bound.gemm_cycles,
+        bound.alu_cycles,
+        again,
+        fixed,
+        busy(loads),
+        waits,
+        report.total_cycles - known,
+    )
