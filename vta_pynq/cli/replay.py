@@ -25,11 +25,13 @@ _LATENCIES = ", ".join(
 )
 
 
+_MOST_RUNS = 1_000_000
+
+
 def _count(text: str) -> int:
-    value = int(text)
-    if value < 1:
-        raise argparse.ArgumentTypeError(f"must be at least 1, not {value}")
-    return value
+    if not text.isdecimal() or not 1 <= int(text) <= _MOST_RUNS:
+        raise argparse.ArgumentTypeError(f"must be a number in 1..{_MOST_RUNS}, not {text!r}")
+    return int(text)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -89,9 +91,9 @@ def run(args: argparse.Namespace) -> int:
     if profile is not None:
         timing_of(profile)
     elif args.latency is not None:
-        raise ProgramError("replay: --latency must come with --cycles")
+        raise ProgramError("--latency must come with --cycles")
     if not cases:
-        raise ProgramError("replay: at least one CASE must be given")
+        raise ProgramError("at least one CASE must be given")
     results = []
     for path in find_cases(cases):
         result = replay_case(
