@@ -151,3 +151,19 @@ def test_run_wrong_overlay_is_refused_naming_both(folder: Path, capsys: pytest.C
     argv = (folder / "net.vta", "--input", folder / "x.npy")
     text = refused(capsys, *argv, "--overlay", "4x8_i8w8a32_15_16_16_18")
     assert "4x8_i8w8a32_15_16_16_18" in text and "not 1x16_i8w8a32_15_15_18_17" in text
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "rule"),
+    [
+        ("--repeat", "0", "a whole number of at least 1"),
+        ("--repeat", "many", "a whole number of at least 1"),
+        ("--timeout", "nan", "a number of seconds above 0"),
+        ("--timeout", "soon", "a number of seconds above 0"),
+    ],
+)
+def test_run_option_that_is_no_number_is_refused(
+    folder: Path, capsys: pytest.CaptureFixture[str], option: str, value: str, rule: str
+):
+    assert main(["run", str(folder / "net.vta"), option, value]) == 2
+    assert f"argument {option}: must be {rule}, not {value}" in capsys.readouterr().err

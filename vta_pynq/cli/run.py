@@ -31,16 +31,22 @@ Arrays = Mapping[str, npt.NDArray[Any]]
 
 
 def _count(text: str) -> int:
-    value = int(text)
+    try:
+        value = int(text)
+    except ValueError:
+        value = 0
     if value < 1:
-        raise argparse.ArgumentTypeError(f"must be at least 1, not {value}")
+        raise argparse.ArgumentTypeError(f"must be a whole number of at least 1, not {text}")
     return value
 
 
 def _seconds(text: str) -> float:
-    value = float(text)
+    try:
+        value = float(text)
+    except ValueError:
+        value = 0.0
     if not 0 < value < float("inf"):
-        raise argparse.ArgumentTypeError(f"must be above 0, not {value}")
+        raise argparse.ArgumentTypeError(f"must be a number of seconds above 0, not {text}")
     return value
 
 
@@ -56,7 +62,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--output", metavar="FILE",
         help="where to write the result: .npy for one output, .npz for several",
     )  # fmt: skip
-    parser.add_argument("--device", metavar="D", help="board, sim (default: as VTA_DEVICE says)")
+    parser.add_argument(
+        "--device", metavar="D", help="board, sim, csim (default: as VTA_DEVICE says)"
+    )
     parser.add_argument(
         "--overlay", metavar="NAME",
         help="overlay to load: a name of 'vta overlays list' or a .bit file (default: the "
