@@ -13,6 +13,7 @@ from host_compiler.report import explain, summary
 from tests.host_compiler.digits import NETWORKS, images, quantised
 from tests.host_compiler.program_runner import ProgramRunner
 from tests.host_compiler.random_graphs import random_graph, random_inputs
+from vta_pynq.config import Capability, HwConfig
 from vta_pynq.errors import CompileError, ConfigError
 from vta_pynq.lint import lint_stream
 from vta_pynq.program import CpuStep, Program, VtaStep
@@ -64,6 +65,17 @@ def test_compile_scales_of_any_kind_equals_reference_with_rescale_on_processor()
     compilation = compile_graph(graph, make_target(None, "hls-64bit"), candidates=1)
     ops = {step.op for step in compilation.program.steps if isinstance(step, CpuStep)}
     assert "requantize" in ops
+    for image in images()[:2]:
+        assert_exact(compilation, {"image": image[None]})
+
+
+@pytest.mark.parametrize("network", NETWORKS)
+def test_compile_scales_of_any_kind_on_a_multiplying_alu_stay_there(network):
+    graph = import_model(quantised(network, power_of_two=False), {"batch": 1})
+    config = HwConfig().with_capabilities(Capability.ALU_MUL)
+    compilation = compile_graph(graph, make_target(config, "hls-64bit"), candidates=1)
+    ops = {step.op for step in compilation.program.steps if isinstance(step, CpuStep)}
+    assert "requantize" not in ops
     for image in images()[:2]:
         assert_exact(compilation, {"image": image[None]})
 
