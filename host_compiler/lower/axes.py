@@ -10,7 +10,6 @@ from __future__ import annotations
 import dataclasses
 import itertools
 import math
-from collections.abc import Iterable, Sequence
 
 from host_compiler.layer import Pool, Term
 
@@ -139,13 +138,3 @@ def tiles_of(extent: int, size: int) -> list[tuple[int, int]]:
         ranges.append((begin, end))
         begin = end
     return ranges
-
-
-def largest(windows: Iterable[Window | None]) -> int:
-    """Length of the longest window."""
-    return max((len(w) for w in windows if w is not None), default=0)
-
-
-def spans(ranges: Sequence[tuple[int, int]]) -> int:
-    """Length of the longest range."""
-    return max(end - begin for begin, end in ranges)

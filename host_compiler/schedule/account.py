@@ -51,11 +51,12 @@ class LayerAccount:
     def lines(self) -> list[str]:
         """For people."""
         bound, share = self.bound, 100 * self.bound.cycles / self.cycles
+        moved = self.bytes_moved / max(1, bound.bytes)
         parts = [f"repeated {self.again}", f"instructions {self.fixed}", f"loads {self.fetched}"]
         parts += [f"waiting for {name} {value}" for name, value in self.waits.items() if value]
         return [
-            f"{self.cycles} cycles, {share:.1f} % of the bound {bound.cycles} ({bound.limited_by}); "
-            f"{self.bytes_moved} bytes, {self.bytes_moved / max(1, bound.bytes):.2f} of the least",
+            f"{self.cycles} cycles, {share:.1f} % of the bound {bound.cycles} "
+            f"({bound.limited_by}); {self.bytes_moved} bytes, {moved:.2f} of the least",
             f"compute: GEMM {self.gemm}, ALU {self.alu}, {', '.join(parts)}, end {self.end}",
         ]
 

@@ -80,6 +80,11 @@ def plan_layer(
                 known[key] = best.schedule
             return best
         most_tiles //= 2
+    if schedule is not None:
+        raise CompileError(
+            f"layer {layer.name}: schedule must fit the buffers of {target.config.name}, not be "
+            f"{schedule}; let the scheduler search one"
+        )
     raise CompileError(
         f"layer {layer.name}: a single output must fit the buffers of {target.config.name}, not "
         "need more; use a configuration with larger buffers"

@@ -11,9 +11,12 @@ from bench.schedule_layers import RESNET18_CONVS, conv_layer
 from host_compiler.layer import Layer, Multiply, Tap, TensorRef, Term
 from host_compiler.lower import Target, lower_layer
 from host_compiler.lower.plan import layer_kernel_builder
+from host_compiler.lower.prepared import Prepared
+from host_compiler.schedule.account import account_of
 from host_compiler.schedule.bound import bound_of
 from host_compiler.schedule.parameters import Schedule
 from host_compiler.schedule.search import measure, plan_layer
+from host_compiler.schedule.signature import signature
 from tests.host_compiler.lower.configs import CONFIGS
 from tests.host_compiler.lower.layer_machine import check
 from vta_pynq.config import Capability, HwConfig
@@ -122,7 +125,33 @@ def test_lower_layer_too_large_tile_is_refused() -> None:
     )
 
 
-def test_plan_layer_nothing_fits_is_refused() -> None:
+def test_plan_layer_schedule_that_does_not_fit_is_refused() -> None:
+    with pytest.raises(CompileError, match="layer C2: schedule must fit the buffers of 1x16_"):
+        plan_layer(conv_layer(SHAPES["C2"]), Target(HwConfig()), Schedule(56, 56, 4, 4, 4))
+
+
+def test_signature_other_weights_same_key_other_stride_another() -> None:
+    target = Target(HwConfig())
+    keys = [
+        signature(Prepared(conv_layer(shape, seed=seed), target))
+        for shape, seed in (
+            (SHAPES["C7"], 1),
+            (SHAPES["C7"], 2),
+            (dataclasses.replace(SHAPES["C7"], stride=1), 1),
+        )
+    ]
+    assert keys[0] == keys[1] != keys[2]
+
+
+def test_account_of_layer_parts_add_up() -> None:
+    plan = plan_layer(conv_layer(SHAPES["C10"]), Target(HwConfig()), timed=1)
+    account = account_of(plan)
+    parts = (account.gemm, account.alu, account.again, account.fixed, account.fetched)
+    assert sum(parts) + sum(account.waits.values()) + account.end == account.cycles
+    assert min(parts) >= 0 and 0 <= account.end < 100
+
+
+def test_plan_layer_tiny_buffers_still_work() -> None:
     config = dataclasses.replace(CONFIGS["1x16-tiny"], log_wgt_buff_size=8)
     layer = conv_layer(dataclasses.replace(SHAPES["C11"], channels=64, outs=64))
     plan = plan_layer(layer, Target(config), timed=1)  # a single weight tile still works
