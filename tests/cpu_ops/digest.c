@@ -78,6 +78,8 @@ static void convert(int path) {
     note(result, (size_t)count);
     cpu_dequantise(path, real_result, bytes[0], -1, scales, &grid, zero_point);
     note(real_result, (size_t)count * sizeof *real_result);
+    cpu_dequantise(path, real_result, bytes[0], 1, scales, &grid, zero_point + 128);
+    note(real_result, (size_t)count * sizeof *real_result);
     cpu_dequantise(path, real_result, whole, 4, scales, &grid, 0);
     note(real_result, (size_t)count * sizeof *real_result);
     const void* planes[4] = {bytes[0], bytes[1], bytes[2], bytes[3]};

@@ -66,7 +66,8 @@ WRONG = [
     ("quantize", [FLOATS], {"scale": [1.0] * 3, "axis": 4}, ShapeError,
      "operator quantize: axis must be in -4..3 for 4 dimensions, not 4; compile the model again"),
     ("quantize", [FLOATS], {"scale": 0.0}, ProgramError,
-     "operator quantize: scale must be positive and finite in float32, not 0.0; compile the model again"),
+     "operator quantize: scale must be positive and finite in float32, not 0.0; "
+     "compile the model again"),
     ("quantize", [FLOATS], {"scale": 1e-50}, ProgramError,
      "operator quantize: scale must be positive and finite in float32, not 1e-50; "
      "compile the model again"),

@@ -19,16 +19,12 @@ __all__ = [
     "Attribute",
     "CpuOperator",
     "available_paths",
-    "elementwise",
-    "linear",
-    "movement",
-    "packing",
-    "pooling",
-    "quantisation",
-    "reduction",
-    "resize",
     "run",
-    "sums",
     "use_path",
     "validate",
 ]
+
+_FAMILIES = (
+    elementwise, linear, movement, packing, pooling, quantisation, reduction, resize, sums,
+)  # fmt: skip
+"""Modules whose import fills the registry."""

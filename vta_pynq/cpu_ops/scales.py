@@ -33,7 +33,8 @@ def scales(attributes: Attributes, name: str = "scale") -> Array:
     values = _scale_array(value if isinstance(value, (int, float)) else tuple(value))
     if values is None:
         raise ProgramError(
-            f"{name} must be positive and finite in float32, not {repr(value)[:60]}; compile the model again"
+            f"{name} must be positive and finite in float32, not {repr(value)[:60]}; "
+            "compile the model again"
         )
     return values
 

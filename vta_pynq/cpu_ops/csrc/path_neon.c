@@ -9,6 +9,7 @@
 #pragma GCC target("fpu=neon")
 #endif
 #include <arm_neon.h>
+#include <float.h>
 
 #define CPU_TARGET
 #define CPU_LOOP(name) neon_##name
@@ -51,6 +52,45 @@ static void neon_quantise4(uint8_t* out, const float* x, int64_t n, const float*
         vst1_u8(out + i, vreinterpret_u8_s8(vmovn_s16(both)));
     }
     if (whole < n) neon_quantise(out + whole, x + whole, n - whole, factor, 1, 1, limits);
+}
+
+/* Whether products of integers with all scales are normal numbers or 0. */
+static int normal_products(const float* scale, int64_t lanes) {
+    for (int64_t l = 0; l < lanes; l++) {
+        if (scale[l] < FLT_MIN) return 0;
+    }
+    return 1;
+}
+
+static inline float32x4_t scaled_quad(int16x4_t value, int32x4_t zero_point, float32x4_t scale) {
+    return vmulq_f32(vcvtq_f32_s32(vsubq_s32(vmovl_s16(value), zero_point)), scale);
+}
+
+static void neon_dequantise8(float* out, const void* x, int value_bytes, int64_t n,
+                             const float* scale, int64_t lanes, int32_t zero_point) {
+    const uint8_t* bytes = x;
+    int64_t whole = n / TILE * TILE, lane = 0;
+    if (value_bytes == 4 || (lanes != 1 && lanes % TILE) || !normal_products(scale, lanes)) {
+        neon_dequantise(out, x, value_bytes, n, scale, lanes, zero_point);
+        return;
+    }
+    const int32x4_t zero = vdupq_n_s32(zero_point);
+    float32x4_t first = vdupq_n_f32(scale[0]), second = first;
+    for (int64_t i = 0; i < whole; i += TILE) {
+        if (lanes != 1) {
+            first = vld1q_f32(scale + lane);
+            second = vld1q_f32(scale + lane + TILE / 2);
+            lane = lane + TILE == lanes ? 0 : lane + TILE;
+        }
+        uint8x8_t byte = vld1_u8(bytes + i);
+        int16x8_t value = value_bytes < 0 ? vmovl_s8(vreinterpret_s8_u8(byte))
+                                          : vreinterpretq_s16_u16(vmovl_u8(byte));
+        vst1q_f32(out + i, scaled_quad(vget_low_s16(value), zero, first));
+        vst1q_f32(out + i + TILE / 2, scaled_quad(vget_high_s16(value), zero, second));
+    }
+    if (whole < n) {
+        neon_dequantise(out + whole, bytes + whole, value_bytes, n - whole, scale, 1, zero_point);
+    }
 }
 
 /* 8 x 8 bytes: pairs of rows exchange bytes, then pairs of bytes, then quadruples. */
@@ -117,8 +157,8 @@ static void neon_collect8(uint8_t* const* rows, const uint8_t* x, int64_t step, 
 }
 
 const cpu_path cpu_path_neon = {
-    "neon",          machine_has_neon,       neon_quantise4, neon_dequantise, neon_join,
-    neon_requantise, neon_requantise_single, neon_spread8,   neon_collect8,   neon_max_u8,
+    "neon",          machine_has_neon,       neon_quantise4, neon_dequantise8, neon_join,
+    neon_requantise, neon_requantise_single, neon_spread8,   neon_collect8,    neon_max_u8,
     neon_max_s8,     neon_max_f32,           neon_sum_f32,   neon_blend,
 };
 #endif
