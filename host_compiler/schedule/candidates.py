@@ -92,7 +92,8 @@ def _memory(
     piece = chunk * place.piece_pixels[main.index]
     chunks = -(-main.in_blocks // chunk)
     pieces = place.count * chunks
-    inp = min((config.inp_depth - inputs) // max(1, piece), pieces, _MAX_SLOTS)
+    others = min(len(prepared.terms) - 1, 2)
+    inp = min((config.inp_depth - inputs) // max(1, piece), pieces + others, _MAX_SLOTS)
     tiles = estimator.tiles_of(main, group, chunk)
     parts = -(-prepared.out_blocks // group) * chunks
     wgt = min((config.wgt_depth - shared) // max(1, tiles), parts, _MAX_SLOTS)
