@@ -66,21 +66,29 @@ def test_choose_device_board_without_one_says_what_to_do():
     )
 
 
-@pytest.mark.parametrize("word", ["csim", "grpc://10.0.0.2:7967"])
+@pytest.mark.parametrize("word", ["grpc://10.0.0.2:7967"])
 def test_choose_device_that_this_installation_lacks_is_a_clear_error(monkeypatch, word):
     monkeypatch.setenv(DEVICE_VARIABLE, word)
     with pytest.raises(ConfigError) as caught:
         choose_device()
     assert str(caught.value) == (
-        f"VTA_DEVICE: {word!r} is not available in this installation; use one of board, sim"
+        f"VTA_DEVICE: {word!r} is not available in this installation; use one of board, sim, csim"
     )
+
+
+def test_choose_device_csim_and_sim_differ_and_stay():
+    design = choose_device("csim")
+    assert is_simulated(design) and pynq.Device.active_device is design
+    assert choose_device("csim") is design
+    fast = choose_device("sim")
+    assert fast is not design and choose_device("sim") is fast
 
 
 def test_choose_device_unknown_word():
     with pytest.raises(ConfigError) as caught:
         choose_device("gpu")
     assert str(caught.value) == (
-        "device: must be one of board, sim, not 'gpu'; leave it out to take what there is"
+        "device: must be one of board, sim, csim, not 'gpu'; leave it out to take what there is"
     )
 
 
@@ -88,7 +96,7 @@ def test_choose_device_that_is_no_device():
     with pytest.raises(ConfigError) as caught:
         choose_device(3)
     assert str(caught.value) == (
-        "device: must be a pynq device or one of board, sim, not 3; "
+        "device: must be a pynq device or one of board, sim, csim, not 3; "
         "leave it out to take what there is"
     )
 

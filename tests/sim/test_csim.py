@@ -5,7 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from host_compiler.compile import compile_model
 from tests.conftest import ROOT
+from tests.host_compiler.digits import NETWORKS, images, quantised
 from tests.reference.interpreter import run_stream
 from tests.sim.random_streams import random_config, random_stream
 from vta_pynq.config import HwConfig
@@ -13,6 +15,7 @@ from vta_pynq.conformance import load_case
 from vta_pynq.errors import SimError
 from vta_pynq.isa.encode import INSN_DTYPE, encode
 from vta_pynq.isa.table import AluOp, MemType, Opcode
+from vta_pynq.overlay import VtaOverlay
 from vta_pynq.sim.csim import CsimEngine
 from vta_pynq.sim.csim_build import build_csim
 from vta_pynq.sim.engine import Dram, Engine, FaultKind, StreamError
@@ -264,3 +267,17 @@ def test_full_token_fifo_blocks_the_pushing_module():
     many = [_insn(opcode=Opcode.LOAD, memory_type=MemType.INP, push_next=1)] * 1025
     with pytest.raises(StreamError, match="LOAD cannot push token l2g"):
         _run(*many, _insn(**FINISH))
+
+
+@pytest.mark.parametrize("network", NETWORKS)
+def test_digits_network_through_the_driver_gives_the_simulators_bits(network, tmp_path):
+    file = tmp_path / "digits.vta"
+    compile_model(quantised(network), CONFIG, shapes={"batch": 1}, name=network).save(file)
+    found = {}
+    for word in ("csim", "sim"):
+        with VtaOverlay(CONFIG.name, device=word) as overlay:
+            model = overlay.load(file)
+            found[word] = [model.run(image[None]) for image in images()[:3]]
+    for first, second in zip(found["csim"], found["sim"], strict=True):
+        for mine, theirs in zip(first, second, strict=True):
+            assert np.array_equal(mine, theirs)

@@ -15,7 +15,9 @@ HELP = "check this machine: software, memory, clocks, overlay, registers, every 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's arguments."""
-    parser.add_argument("--device", metavar="D", help="board, sim (default: as VTA_DEVICE says)")
+    parser.add_argument(
+        "--device", metavar="D", help="board, sim, csim (default: as VTA_DEVICE says)"
+    )
     parser.add_argument(
         "--overlay",
         metavar="NAME",

@@ -16,7 +16,7 @@ __all__ = ["DEVICE_VARIABLE", "board_of", "choose_device", "is_simulated"]
 DEVICE_VARIABLE = "VTA_DEVICE"
 """Environment variable that decides where no device is passed."""
 
-_WORDS = "board, sim"
+_WORDS = "board, sim, csim"
 _BOARD_FILE = Path("/proc/device-tree/chosen/pynq_board")
 
 
@@ -84,9 +84,10 @@ def _check_device(device: Any) -> None:
 def choose_device(device: Any = None) -> Any:
     """The pynq device that `device` means.
 
-    `device` is a pynq device, one of the words that VTA_DEVICE takes (`board`, `sim`), or None:
-    then VTA_DEVICE decides, and without it pynq's active device is taken, which is a board where
-    there is one and the simulator otherwise.
+    `device` is a pynq device, one of the words that VTA_DEVICE takes (`board`, `sim`, or `csim`:
+    the simulator with the HLS design as its engine), or None: then VTA_DEVICE decides, and
+    without it pynq's active device is taken, which is a board where there is one and the
+    simulator otherwise.
 
     Raises
     ------
@@ -115,7 +116,11 @@ def choose_device(device: Any = None) -> Any:
         return _board_device()
     if device == "sim":
         return simulator.activate()
-    if device == "csim" or device.startswith("grpc://"):
+    if device == "csim":
+        from vta_pynq.sim.engines import DesignEngine
+
+        return simulator.activate(engine=DesignEngine)
+    if device.startswith("grpc://"):
         raise ConfigError(
             f"{where}: {device!r} is not available in this installation; use one of {_WORDS}"
         )

@@ -45,8 +45,8 @@ class VtaOverlay(pynq.Overlay):  # type: ignore[misc]  # pynq has no types
     name
         A `.bit` file, a variant's name or a configuration's name; see `vta overlays list`.
     device
-        A pynq device, `"board"` or `"sim"`; without it VTA_DEVICE decides, and without that a
-        board is taken where there is one, the simulator otherwise.
+        A pynq device, `"board"`, `"sim"` or `"csim"`; without it VTA_DEVICE decides, and without
+        that a board is taken where there is one, the simulator otherwise.
     download
         False attaches to logic that this bitstream was already downloaded to.
     lock_timeout_s

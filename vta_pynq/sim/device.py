@@ -26,7 +26,7 @@ from vta_pynq.sim import _compat
 from vta_pynq.sim.accelerator import AcceleratorModel
 from vta_pynq.sim.buffers import SimBuffer, SimMemory
 from vta_pynq.sim.dram import DramImages
-from vta_pynq.sim.engines import EngineFactory, FastEngine
+from vta_pynq.sim.engines import DesignEngine, EngineFactory, FastEngine
 from vta_pynq.sim.interrupts import UioLine, wire_interrupts
 from vta_pynq.sim.mapped import RegisterArray, Slave
 from vta_pynq.sim.slaves import AxiInterruptController, Bus, RegisterFile, SystemLevelControl
@@ -96,6 +96,10 @@ class SimDevice(Device):  # type: ignore[misc]  # pynq has no types
         self._ps_bus.attach(SystemLevelControl.BASE, SystemLevelControl.RANGE_BYTES, self._slcr)
         self._bus = Bus(self._lock)
         self._memories: list[tuple[int, bytearray]] = []
+
+    def runs(self, engine: EngineFactory | None) -> bool:
+        """Whether this device's engine is `engine`, or for None any but that of the HLS design."""
+        return self._engine is engine or (engine is None and self._engine is not DesignEngine)
 
     @property
     def bus_accesses(self) -> int:
@@ -304,13 +308,17 @@ class SimDevice(Device):  # type: ignore[misc]  # pynq has no types
         """Nothing: there is no server to leave."""
 
 
-def activate(device: SimDevice | None = None) -> SimDevice:
+def activate(device: SimDevice | None = None, engine: EngineFactory | None = None) -> SimDevice:
     """Make a simulated device pynq's default device, whatever else there is.
 
     `device` is the one to take; without it the one that is active stays, or a new one is made.
+    `engine` asks for a device with that engine; without it one that runs the HLS design, which is
+    slow, does not stay.
     """
     if device is None:
         active = getattr(Device, "_active_device", None)
-        device = active if isinstance(active, SimDevice) else SimDevice()
+        device = active if isinstance(active, SimDevice) and active.runs(engine) else None
+    if device is None:
+        device = SimDevice() if engine is None else SimDevice(tag="design", engine=engine)
     _compat.make_default_device(device)
     return device

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING
 
 from vta_pynq.config import HwConfig
 from vta_pynq.isa.table import Module
@@ -11,12 +12,15 @@ from vta_pynq.sim.accelerator import Outcome, RunEngine
 from vta_pynq.sim.dram import DramImages
 from vta_pynq.timing.profiles import HwProfile
 
+if TYPE_CHECKING:
+    from vta_pynq.sim.engine import BasePointers, StreamError
+
 _LOG = logging.getLogger("vta_pynq.sim")
 
 _BUDGET = (1 << 62) - 1
 """Hardware has no budget: a driver's deadline bounds a run."""
 
-__all__ = ["EngineFactory", "FastEngine"]
+__all__ = ["DesignEngine", "EngineFactory", "FastEngine"]
 
 EngineFactory = Callable[[HwConfig, HwProfile, DramImages], RunEngine]
 """Makes the engine of a freshly downloaded design."""
@@ -45,28 +49,81 @@ class FastEngine:
 
     def run(self, insn_phys: int, insn_count: int, bases: Mapping[str, int]) -> Outcome:
         """Run a stream until every module is at rest."""
-        from vta_pynq.sim.engine import BasePointers, FaultKind, StreamError
+        from vta_pynq.sim.engine import FaultKind, StreamError
 
-        pointers = BasePointers(
-            uop=bases["uops"],
-            inp=bases["inputs"],
-            wgt=bases["weights"],
-            acc=bases["biases"],
-            out=bases["outputs"],
-        )
         try:
             result = self.engine.run(
-                self._dram, insn_phys, insn_count, bases=pointers, budget=_BUDGET
+                self._dram, insn_phys, insn_count, bases=_pointers(bases), budget=_BUDGET
             )
         except StreamError as error:
-            # A stream that hardware would run to a standstill is no fault of the device.
             if error.kind not in (FaultKind.DEADLOCK, FaultKind.NO_FINISH):
                 raise
-            _LOG.warning("%s", error)
-            return Outcome(
-                stuck=error.kind is FaultKind.DEADLOCK,
-                executed=error.executed,
-                all_fetched=error.executed[Module.FETCH] == insn_count,
-            )
+            return _standstill(error, insn_count)
         executed = tuple(result.counters.insns[module.name] for module in Module)
         return Outcome(stuck=False, executed=executed, all_fetched=True)
+
+
+class DesignEngine:
+    """The project's HLS C++, compiled for this machine, on the device image of simulated DRAM.
+
+    The bitstream's registers, queue depths and configuration stay what they are; instructions
+    mean what the project's own design makes of them.
+
+    Raises
+    ------
+    SimError
+        The design cannot be compiled here.
+    """
+
+    def __init__(self, config: HwConfig, profile: HwProfile, dram: DramImages) -> None:
+        # Imported here: it compiles the design, which no other engine needs.
+        from vta_pynq.sim.csim import CsimEngine
+        from vta_pynq.sim.engine import Dram
+
+        self.engine = CsimEngine(config, profile=profile.name)
+        self._dram = Dram([(dram.base, dram.device)])
+
+    @property
+    def tokens(self) -> tuple[int, int, int, int]:
+        """Counts of the tokens, in the order of `TOKENS`."""
+        return self.engine.tokens
+
+    def poison(self, seed: int) -> None:
+        """Fill every SRAM with pseudo-random bits, as after power-up or somebody else's run."""
+        self.engine.poison(seed)
+
+    def run(self, insn_phys: int, insn_count: int, bases: Mapping[str, int]) -> Outcome:
+        """Run a stream until every module is at rest."""
+        from vta_pynq.sim.engine import FaultKind, StreamError
+
+        try:
+            result = self.engine.run(self._dram, insn_phys, insn_count, _pointers(bases))
+        except StreamError as error:
+            if error.kind not in (FaultKind.DEADLOCK, FaultKind.NO_FINISH):
+                raise
+            return _standstill(error, insn_count)
+        executed = tuple(result.insns[module.name] for module in Module)
+        return Outcome(stuck=False, executed=executed, all_fetched=True)
+
+
+def _pointers(bases: Mapping[str, int]) -> BasePointers:
+    """Base pointers from the registers that hold them."""
+    from vta_pynq.sim.engine import BasePointers
+
+    return BasePointers(
+        uop=bases["uops"],
+        inp=bases["inputs"],
+        wgt=bases["weights"],
+        acc=bases["biases"],
+        out=bases["outputs"],
+    )
+
+
+def _standstill(error: StreamError, insn_count: int) -> Outcome:
+    """A stream that hardware would run to a standstill is no fault of the device."""
+    _LOG.warning("%s", error)
+    return Outcome(
+        stuck=error.deadlock,
+        executed=error.executed,
+        all_fetched=error.executed[Module.FETCH] == insn_count,
+    )
