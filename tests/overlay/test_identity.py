@@ -35,6 +35,12 @@ def test_identity_from_the_hwh_parameters():
     assert str(identity) == f"a/b ({SMALL})"
 
 
+@pytest.mark.parametrize("parameters", [{"config": "huge"}, {"config": SMALL, "profile": "fast"}])
+def test_identity_of_a_hwh_with_unknown_names_says_which_file(parameters):
+    with pytest.raises(ConfigError, match=r"^any\.bit: its \.hwh file: .*; restore the file$"):
+        read_identity(Path("any.bit"), ip_dict(**parameters))
+
+
 def test_identity_from_a_variant_file_beside_the_bitstream(tmp_path):
     bitfile = tmp_path / "x.bit"
     bitfile.with_suffix(".json").write_text(json.dumps(find_variant(SMALL).to_dict()))

@@ -7,9 +7,9 @@ file `<stem>.json` next to the bitstream, the bitstream's name. All that speak m
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from vta_pynq.config import HwConfig
 from vta_pynq.errors import ConfigError, IdentityError
@@ -19,6 +19,8 @@ from vta_pynq.overlay.descriptions import find_variant, read_variant
 from vta_pynq.timing.profiles import DEFAULT_PROFILE, HwProfile, get_profile
 
 __all__ = ["Identity", "read_identity"]
+
+T = TypeVar("T")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -65,6 +67,14 @@ def _config_from_name(stem: str) -> HwConfig | None:
         return None
 
 
+def _of_hwh(bitfile: Path, find: Callable[[str], T], name: str) -> T:
+    """What a name in the `.hwh` file means."""
+    try:
+        return find(name)
+    except ConfigError as error:
+        raise ConfigError(f"{bitfile}: its .hwh file: {error}; restore the file") from None
+
+
 def _check_fingerprint(bitfile: Path, config: HwConfig, stated: str | None) -> None:
     if stated is not None and stated != config.fingerprint:
         raise IdentityError(
@@ -81,7 +91,7 @@ def read_identity(bitfile: Path, ip_dict: Mapping[str, Any]) -> Identity | None:
     Raises
     ------
     ConfigError
-        It holds an accelerator, but nothing says which configuration.
+        It holds an accelerator, but nothing says which configuration, or a name is unknown.
     IdentityError
         Two sources contradict each other.
     """
@@ -93,8 +103,8 @@ def read_identity(bitfile: Path, ip_dict: Mapping[str, Any]) -> Identity | None:
     profile = DEFAULT_PROFILE
     variant = parameters.get("variant", "")
     if "config" in parameters:
-        sources["its .hwh file"] = HwConfig.from_name(parameters["config"])
-        profile = parameters.get("profile", profile)
+        sources["its .hwh file"] = _of_hwh(bitfile, HwConfig.from_name, parameters["config"])
+        profile = _of_hwh(bitfile, get_profile, parameters.get("profile", profile)).name
         _check_fingerprint(bitfile, sources["its .hwh file"], parameters.get("fingerprint"))
     beside = bitfile.with_suffix(".json")
     if beside.is_file():
