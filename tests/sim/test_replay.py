@@ -143,7 +143,8 @@ def test_replay_design_that_hangs_has_no_cycles_and_passes(
 
 
 @pytest.mark.parametrize(
-    "what", ["file", "missing", "profile", "untimed", "latency", "lonely", "path", "nothing"]
+    "what",
+    ["file", "missing", "profile", "untimed", "latency", "lonely", "path", "repeat", "nothing"],
 )
 def test_replay_wrong_use_exits_2(
     what: str,
@@ -163,6 +164,7 @@ def test_replay_wrong_use_exits_2(
         "latency": [str(CASE), "--cycles", "hls-64bit", "--latency", "-1"],
         "lonely": [str(CASE), "--latency", "10"],
         "path": [str(CASE)],
+        "repeat": [str(CASE), "--repeat", "often"],
         "nothing": [],
     }[what]
     wanted = {
@@ -175,7 +177,8 @@ def test_replay_wrong_use_exits_2(
         "latency": "cycle model: memory latency must be in 0..1048576 cycles, not -1",
         "lonely": "replay: --latency must come with --cycles",
         "path": "engine: VTA_SIM_PATH must be one of",
-        "nothing": "replay: at least one CASE must be given",
+        "repeat": "argument --repeat: must be a number in 1..1000000, not 'often'",
+        "nothing": "vta replay: at least one CASE must be given",
     }[what]
     assert main(["replay", *arguments]) == 2
     assert wanted in " ".join(capsys.readouterr().err.split())
