@@ -57,7 +57,9 @@ def _concat(inputs: Sequence[Any], attributes: Attributes, allocate: Allocate) -
     """Operands one after another along `axis`."""
     axis = axis_of(int(attributes["axis"]), inputs[0].ndim)
     if len({x.dtype for x in inputs}) != 1 or len({x.ndim for x in inputs}) != 1:
-        raise ShapeError("inputs must have one dtype and rank, not several; compile again")
+        raise ShapeError(
+            "inputs must have one dtype and rank, not several; compile the model again"
+        )
     shape = list(inputs[0].shape)
     shape[axis] = sum(x.shape[axis] for x in inputs)
     out = allocate(shape, inputs[0].dtype)

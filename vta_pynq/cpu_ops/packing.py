@@ -52,7 +52,9 @@ def _bytes_of(x: Array, attributes: Attributes, dtype: str) -> Array:
     """The operand as contiguous bytes of `dtype`, quantised where it is real."""
     if x.dtype in BYTES:
         if "scale" in attributes:
-            raise ShapeError(f"input must be float32 with a scale, not {x.dtype}; compile again")
+            raise ShapeError(
+                f"input must be float32 with a scale, not {x.dtype}; compile the model again"
+            )
         return np.ascontiguousarray(x)
     if x.dtype != np.float32 or "scale" not in attributes:
         raise ShapeError(
@@ -130,7 +132,9 @@ def _unpack(inputs: Sequence[Any], attributes: Attributes, allocate: Allocate) -
         return [real_values(values, attributes, allocate)] if real else [values]
     x = inputs[0]
     if x.dtype not in BYTES:
-        raise ShapeError(f"input must be int8, uint8 or int32, not {x.dtype}; compile again")
+        raise ShapeError(
+            f"input must be int8, uint8 or int32, not {x.dtype}; compile the model again"
+        )
     dtype = attributes.get("dtype", x.dtype)
     flat = (*shape[:2], math.prod(shape[2:]))
     offset = int(attributes.get("offset", 0))

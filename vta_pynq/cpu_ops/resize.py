@@ -35,7 +35,7 @@ def _targets(inputs: Sequence[Any], attributes: Attributes) -> tuple[list[int], 
     given = sizes if sizes is not None else scales
     if given is None or len(given) != x.ndim:
         raise ProgramError(
-            f"sizes or scales must be given for {x.ndim} axes, not {given}; compile again"
+            f"sizes or scales must be given for {x.ndim} axes, not {given}; compile the model again"
         )
     if sizes is not None:
         extents = [int(n) for n in sizes]

@@ -54,7 +54,9 @@ def through_table(
         offset = zero_point(attributes, dtype, "out_zero_point")
         table = quantised(table, scale, offset, dtype)
     elif "dtype" in attributes or "out_zero_point" in attributes:
-        raise ProgramError("out_scale must be given with dtype or out_zero_point; compile again")
+        raise ProgramError(
+            "out_scale must be given with dtype or out_zero_point; compile the model again"
+        )
     result = allocate(x.shape, table.dtype)
     kernels.look_up(x, table, result)
     return result
