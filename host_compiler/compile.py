@@ -24,12 +24,17 @@ from vta_pynq.config import HwConfig
 from vta_pynq.errors import CompileError
 from vta_pynq.lint import lint_stream
 from vta_pynq.program import Program
+from vta_pynq.program.layout import MAX_RANK
 from vta_pynq.timing.profiles import DEFAULT_PROFILE, get_profile
 
 if TYPE_CHECKING:
     import onnx
 
 __all__ = ["Compilation", "compile_graph", "compile_model"]
+
+
+_NAME_CHARS = 200
+"""Longest name of a model that leaves room for what the compiler appends."""
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -130,6 +135,7 @@ def compile_graph(
     """Compile a graph of the importer; see `compile_model`."""
     if candidates < 1:
         raise CompileError(f"option candidates: value must be at least 1, not {candidates}")
+    _check_graph(graph)
     exact = prepare(graph, target)
     graph = pack_first_convolutions(exact, target.config)
     graph.verify()
@@ -154,6 +160,26 @@ def compile_graph(
         _lint(program)
         advance()
     return Compilation(program, exact, placement)
+
+
+def _check_graph(graph: Graph) -> None:
+    """Refuse what a program file has no place for."""
+    where = f"model {graph.name or 'model'}"
+    for names in (graph.inputs, graph.outputs):
+        if len(set(names)) != len(names):
+            raise CompileError(f"{where}: inputs and outputs must differ from each other; rename")
+    for name in (*graph.values, *(s for node in graph.nodes for s in (node.name, *node.source))):
+        if not name.isprintable() or len(name) > _NAME_CHARS:
+            raise CompileError(
+                f"{where}: name must be printable and at most {_NAME_CHARS} characters, not "
+                f"{name[:40]!a}; rename it"
+            )
+    for value in graph.values.values():
+        if 0 in value.shape or len(value.shape) > MAX_RANK:
+            raise CompileError(
+                f"{where}: {value.name} must have elements and at most {MAX_RANK} dimensions, not "
+                f"shape {list(value.shape)}; change the model"
+            )
 
 
 def _lint(program: Program) -> None:

@@ -8,6 +8,7 @@ import pytest
 
 from host_compiler.compile import compile_graph, compile_model, make_target
 from host_compiler.importer import import_model
+from host_compiler.ir import CpuOp, Graph, Value
 from host_compiler.reference import AccumulatorOverflow, run
 from host_compiler.report import explain, summary
 from tests.host_compiler.digits import NETWORKS, images, quantised
@@ -198,3 +199,37 @@ def test_compile_damaged_model_is_refused():
     data = quantised("residual").SerializeToString()
     with pytest.raises(CompileError):
         compile_model(data[: len(data) // 2], shapes={"batch": 1})
+
+
+def identity_graph(name="x", shape=(1, 4), outputs=("y",)):
+    values = [Value(name, shape, "float32"), *(Value(y, shape, "float32") for y in set(outputs))]
+    nodes = [CpuOp(y, (name,), (y,), op="relu") for y in sorted(set(outputs))]
+    return Graph("small", values, nodes, [name], list(outputs))
+
+
+def test_compile_without_accelerator_layers_has_no_instructions():
+    compilation = compile_graph(identity_graph(), make_target(None, "hls-64bit"))
+    assert len(compilation.program.words) == 0
+    assert_exact(compilation, {"x": np.array([[-1, 2, -3, 4]], np.float32)})
+
+
+@pytest.mark.parametrize(
+    ("graph", "message"),
+    [
+        (identity_graph("x" * 300), "name must be printable and at most 200 characters"),
+        (identity_graph("x\x1b[2J"), "name must be printable"),
+        (identity_graph(shape=(1, 0)), "x must have elements and at most 8 dimensions"),
+        (identity_graph(shape=(1,) * 9), "x must have elements and at most 8 dimensions"),
+        (identity_graph(outputs=("y", "y")), "inputs and outputs must differ"),
+    ],
+)
+def test_compile_what_a_program_has_no_place_for_is_refused(graph, message):
+    with pytest.raises(CompileError, match=message):
+        compile_model(graph)
+
+
+def test_compile_layer_that_does_not_fit_is_refused_with_its_name():
+    """One tile of weights and one input element must at least have room."""
+    config = "1x16_i8w8a32_9_4_8_6"
+    with pytest.raises(CompileError, match=r"layer .*1x16_i8w8a32_9_4_8_6"):
+        compile_model(quantised("residual"), config, shapes={"batch": 1})
