@@ -89,6 +89,33 @@ def test_overlay_without_an_accelerator_is_refused(tmp_path):
         VtaOverlay(bitfile, device=activate(SimDevice(tag="test")))
 
 
+@pytest.mark.parametrize(
+    ("change", "error", "message"),
+    [
+        (
+            lambda text: text[:-20],
+            ConfigError,
+            r"x\.hwh: must be the XML that Vivado wrote: .*; re",
+        ),
+        (
+            lambda text: text.replace("hls:load:1.0", "hls:load:9.0"),
+            DeviceError,
+            r"a block must be of type xilinx\.com:hls:load:1\.0.*, and none is; restore the \.hwh",
+        ),
+    ],
+)
+@pytest.mark.filterwarnings("ignore:IP vta/load_0")
+def test_overlay_whose_hwh_is_damaged_is_refused(tmp_path, change, error, message):
+    bitfile = tmp_path / "x.bit"
+    bitfile.write_bytes(empty_bitfile("x", "7z020clg484"))
+    bitfile.with_suffix(".hwh").write_text(change(hwh_text(find_variant(CONFIG_NAME), BOARD)))
+    device = activate(SimDevice(tag="test"))
+    with pytest.raises(error, match=message):
+        VtaOverlay(bitfile, device=device)
+    with VtaOverlay(CONFIG_NAME, device=device) as overlay:
+        run(overlay, stream([FINISH]))
+
+
 def test_overlay_of_an_unknown_name_lists_the_known_ones():
     with pytest.raises(ConfigError, match=r"not 'nonsense'$") as caught:
         open_overlay("nonsense")

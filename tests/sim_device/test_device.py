@@ -307,3 +307,12 @@ def test_allocation_from_many_threads(device):
     for thread in threads:
         thread.join()
     assert errors == []
+
+
+def test_download_where_the_engine_was_not_built_says_so(tmp_path):
+    def missing(config, profile, dram):
+        raise ImportError("No module named 'vta_pynq.sim._engine'")
+
+    device = activate(SimDevice(tag="unbuilt", engine=missing))
+    with pytest.raises(SimError, match=r"vta_pynq\.sim\._engine must be built .*; run 'pip"):
+        pynq.Overlay(write_design(tmp_path), device=device)

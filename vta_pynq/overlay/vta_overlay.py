@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
+from xml.etree.ElementTree import ParseError
 
 import numpy.typing as npt
 import pynq
@@ -21,7 +22,7 @@ from vta_pynq.drivers.blocks import (
     LoadDriver,
     StoreDriver,
 )
-from vta_pynq.errors import DeviceError
+from vta_pynq.errors import ConfigError, DeviceError
 from vta_pynq.overlay import buffers
 from vta_pynq.overlay.devices import board_of, choose_device, is_simulated
 from vta_pynq.overlay.identity import Identity, read_identity
@@ -64,7 +65,8 @@ class VtaOverlay(pynq.Overlay):  # type: ignore[misc]  # pynq has no types
     Raises
     ------
     ConfigError
-        The name means nothing here, or the bitstream's configuration cannot be told.
+        The name means nothing here, the bitstream's configuration cannot be told, or its .hwh
+        file is damaged.
     IdentityError
         The bitstream's metadata contradict each other.
     DeviceError
@@ -93,6 +95,12 @@ class VtaOverlay(pynq.Overlay):  # type: ignore[misc]  # pynq has no types
         try:
             super().__init__(str(located.bitfile), download=download, device=chosen)
             self._attach(located.bitfile)
+        except ParseError as error:
+            self._cleanup()
+            raise ConfigError(
+                f"{located.bitfile.with_suffix('.hwh')}: must be the XML that Vivado wrote: "
+                f"{error}; restore the file"
+            ) from None
         except BaseException:
             self._cleanup()
             raise
@@ -130,7 +138,10 @@ class VtaOverlay(pynq.Overlay):  # type: ignore[misc]  # pynq has no types
                 for word in name.split("/"):
                     found = getattr(found, word)
                 return found
-        raise DeviceError(f"overlay {self.bitfile_name}: {kind.__name__} must find its block")
+        raise DeviceError(
+            f"overlay {self.bitfile_name}: a block must be of type {' or '.join(kind.bindto)}, and "
+            "none is; restore the .hwh file, or install the version of this package that knows it"
+        )
 
     def _check_usable(self) -> None:
         if not self._cleanup.alive:

@@ -17,7 +17,7 @@ import numpy.typing as npt
 from pynq.pl_server.device import Device
 
 from vta_pynq.config import HwConfig
-from vta_pynq.errors import ConfigError, DeviceError
+from vta_pynq.errors import ConfigError, DeviceError, SimError
 from vta_pynq.isa.registers import AXI_INTC, DESIGNS, REGISTER_BYTES, Design
 from vta_pynq.overlay.bitfile import read_bit_header
 from vta_pynq.overlay.descriptions import Board, get_board
@@ -275,7 +275,13 @@ class SimDevice(Device):  # type: ignore[misc]  # pynq has no types
         self.accelerator = model
 
     def _model(self, design: Design, config: HwConfig, identity: Identity) -> AcceleratorModel:
-        engine = self._engine(config, identity.profile, self.dram)
+        try:
+            engine = self._engine(config, identity.profile, self.dram)
+        except ImportError as error:
+            raise SimError(
+                f"simulator: vta_pynq.sim._engine must be built ({error}); "
+                "run 'pip install .' or 'python setup.py build_ext --inplace'"
+            ) from None
         return AcceleratorModel(design, config, self.dram, engine, self._lock, self._pace)
 
     def _slave(self, vlnv: str, model: AcceleratorModel | None) -> Any:
