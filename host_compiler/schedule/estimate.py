@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+import math
 from typing import NamedTuple
 
 from host_compiler.lower.alu_steps import AluStep, CopyAside, Join
@@ -37,6 +38,8 @@ class Place:
     """Source elements of one block for each term."""
     piece_rows: tuple[int, ...]
     """Rows of a transfer of one block; 1 where whole rows follow each other."""
+    repeated: float
+    """How often a sum is computed on average: windows of a pool reach into other tiles."""
 
 
 class _Costs(NamedTuple):
@@ -115,6 +118,7 @@ class Estimator:
             tuple(max(t.pixels(s) for t in found) for s in spaces),
             tuple(pieces),
             tuple(lines),
+            sum(t.pixels(0) for t in found) / math.prod(prepared.spaces.extents[0]),
         )
 
     def acc_need(self, place: Place, group: int) -> int:
@@ -147,13 +151,15 @@ class Estimator:
         pixels = place.pixels[-1]
         tail = pixels * s.group * (self._out_elem + 2 * self._alu) + self._out_row
         store = place.count * prepared.out_blocks * pixels * self._out_elem * self._planes
+        if s.acc_slots == 1:
+            compute += store + place.count * groups * self._out_row  # nothing to compute meanwhile
         excess = moved / max(1, self._bound.bytes) - _FINE_TRAFFIC
         total = first + max(compute, load, store, fill + compute * (1 - share)) + tail
         return total * (1 + max(0.0, excess))
 
     def _fixed(self, s: Schedule, place: Place, groups: int) -> tuple[float, float, float]:
         """Compute and load cycles and bytes besides the main term's."""
-        compute = float(self._bound.gemm_cycles + self._bound.alu_cycles)
+        compute = place.repeated * self._bound.gemm_cycles + self._bound.alu_cycles
         compute += place.count * groups * self._group_cycles
         load = moved = 0.0
         for work in self.prepared.terms:
