@@ -7,7 +7,7 @@ PYTEST = $(PY) -m pytest
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help env demo test test-all check bench gen build fuzz clean
+.PHONY: help env demo test test-all check csim bench gen build fuzz clean
 
 help:            ## show this
 	@sed -n 's/^\([a-z-]*\): *[a-z ]*## /  \1\t/p' $(MAKEFILE_LIST) | expand -t 14
@@ -35,6 +35,9 @@ gen: env         ## write the generated files anew
 fuzz: env        ## the C code under address and undefined-behaviour sanitizers
 	$(PY) scripts/fuzz.py $(ARGS)
 	$(PY) -m tests.fuzz
+
+csim: env        ## compile the HLS design for the csim engine (ARGS: names of configurations)
+	$(PY) -m vta_pynq.sim.csim_build $(ARGS)
 
 bench: env       ## measure, and print one table
 	$(PY) -m bench $(ARGS)

@@ -20,7 +20,8 @@ ROOT = pathlib.Path(__file__).resolve().parent.parent
 SUPPORTED = ((3, 10), (3, 11), (3, 12))
 EXTRAS = "compiler,dev"
 CONSTRAINTS = "requirements/constraints.txt"
-ENV_INPUTS = ("setup.cfg", CONSTRAINTS, "scripts/setup_env.py")
+CSIM = "requirements/csim.txt"
+ENV_INPUTS = ("setup.cfg", CONSTRAINTS, CSIM, "scripts/setup_env.py")
 BUILD_PATTERNS = ("setup.py", "vta_pynq/**/build_*.py", "vta_pynq/**/*.[ch]", "vta_pynq/**/*.inc")
 
 _PROBE = """
@@ -189,6 +190,7 @@ def install(venv):
     say("installing the dependencies (a few minutes the first time)")
     compat = ("--config-settings", "editable_mode=compat")
     run(*pip, "-c", CONSTRAINTS, "--no-build-isolation", *compat, "-e", f".[{EXTRAS}]")
+    run(*pip, "--no-deps", "-r", CSIM)
 
 
 def build(venv):

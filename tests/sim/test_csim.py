@@ -250,7 +250,8 @@ def test_build_without_headers_names_the_package(monkeypatch):
     with pytest.raises(SimError) as caught:
         build_csim(CONFIG)
     assert str(caught.value) == (
-        "csim: the ap_int headers of hls4ml must be installed; run 'pip install --no-deps hls4ml'"
+        "csim: the ap_int headers of hls4ml must be installed; "
+        "run 'pip install --no-deps hls4ml' or 'make env'"
     )
 
 

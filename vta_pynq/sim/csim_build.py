@@ -51,7 +51,8 @@ def find_ap_types() -> Path:
         if (folder / "ap_int.h").is_file():
             return folder
     raise SimError(
-        "csim: the ap_int headers of hls4ml must be installed; run 'pip install --no-deps hls4ml'"
+        "csim: the ap_int headers of hls4ml must be installed; "
+        "run 'pip install --no-deps hls4ml' or 'make env'"
     )
 
 
