@@ -41,7 +41,6 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 @pytest.hookimpl(tryfirst=True)  # before hypothesis reads the option
 def pytest_configure(config: pytest.Config) -> None:
-    config.addinivalue_line("markers", "simulator: looks inside the simulated device")
     # hypothesis draws its own seed where none is given, and would keep it to itself.
     if config.getoption("hypothesis_seed", default=None) is None:
         seed = os.environ.get("VTA_TEST_SEED") or int.from_bytes(os.urandom(4), "little")
