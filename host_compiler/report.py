@@ -101,7 +101,8 @@ def summary(program: Program) -> str:
     submissions = len(program.steps) - others
     lines = [
         f"{program.model} for {program.config.name} ({program.profile}): {on_device} layers on the "
-        f"accelerator in {submissions} submissions, {others} steps on the processor",
+        f"accelerator in {submissions} {'submission' if submissions == 1 else 'submissions'}, "
+        f"{others} steps on the processor",
         f"{len(program.words)} instructions, "
         f"{_kib(program, ArenaKind.CONST)} KiB of constants, "
         f"{_kib(program, ArenaKind.SCRATCH)} KiB of scratch memory",
