@@ -32,7 +32,10 @@ class WeightKey:
 
 @dataclasses.dataclass(frozen=True)
 class Item:
-    """GEMMs of one term on one group of output blocks of a tile; `begins` resets them before."""
+    """GEMMs of one term, with some input blocks, on one group of output blocks of a tile.
+
+    `weights` is None where the term's only tile stays in the SRAM.
+    """
 
     tile: Tile
     group: int
