@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
+from pathlib import Path
+
 import numpy as np
 import onnxruntime
 import pytest
@@ -130,6 +135,23 @@ def test_compile_by_default_times_several_schedules_and_gives_same_bytes():
     graph = random_graph(7, 4)
     first = compile_model(graph)
     assert compile_model(random_graph(7, 4)) == first
+
+
+def test_compile_in_another_process_gives_same_bytes():
+    """Nothing may depend on the order of a set: strings hash differently in every process."""
+    code = (
+        "from host_compiler.compile import compile_model\n"
+        "from tests.host_compiler.random_graphs import random_graph\n"
+        "print(compile_model(random_graph(11), candidates=1).content_hash)"
+    )
+    hashes = {
+        subprocess.run(
+            [sys.executable, "-c", code], env={**os.environ, "PYTHONHASHSEED": seed},
+            cwd=Path(__file__).parents[2], check=True, capture_output=True, text=True,
+        ).stdout
+        for seed in ("1", "77")
+    }  # fmt: skip
+    assert hashes == {f"{compile_model(random_graph(11), candidates=1).content_hash}\n"}
 
 
 def test_compile_streams_pass_the_linter():
