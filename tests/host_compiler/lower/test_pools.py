@@ -25,7 +25,7 @@ def pooled_layer(seed: int, block: int, in_place: bool) -> Layer:
 
 @pytest.mark.parametrize("in_place", [True, False])
 @pytest.mark.parametrize("name", ["1x16", "4x8", "1x16-small", "1x16-short-inputs"])
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("seed", range(2))
 def test_plan_layer_pool_equals_interpreter(seed: int, name: str, in_place: bool) -> None:
     print(f"seed {seed} on {name}")
     config = CONFIGS[name]
