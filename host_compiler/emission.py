@@ -6,7 +6,7 @@ import dataclasses
 from collections.abc import Callable, Mapping, Sequence
 
 from host_compiler.layout.order import Phase
-from host_compiler.layout.tasks import LayerTask, Role, Tasks
+from host_compiler.layout.tasks import Role, Tasks
 from host_compiler.lower.plan import LayerPlan, declare_constants, emit_layer
 from host_compiler.lower.target import Target
 from host_compiler.memory import ALIGNMENT_BYTES, Piece, place_pieces
@@ -18,8 +18,9 @@ __all__ = ["INSN_LIMIT", "WORKSPACE", "Emitted", "Submission", "emit"]
 
 WORKSPACE = "workspace"
 """The buffer of everything that only the accelerator sees."""
-INSN_LIMIT = 1 << 20
-"""Instructions of one submission: a buffer of 16 MiB, what a board's contiguous memory spares."""
+INSN_LIMIT = 1 << 19
+"""Instructions after which a submission ends with the layer: 8 MiB, which a board's contiguous
+memory spares. One layer has far fewer."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -56,7 +57,7 @@ def emit(
 ) -> Emitted:
     """Append every layer to one kernel; `done` hears the number of each task."""
     builder = KernelBuilder(
-        target.config, target.profile, auto_sync=True, insn_limit=2 * INSN_LIMIT, name=name
+        target.config, target.profile, auto_sync=True, insn_limit=4 * INSN_LIMIT, name=name
     )
     elem_bytes = target.config.inp_bytes
     workspace, size, shared = _split_memory(tasks, phases, elem_bytes)
@@ -88,7 +89,7 @@ def _emit_phase(
         emit_layer(builder, plan, {**buffers, **declare_constants(builder, plan)})
         part.append(number)
         done(number)
-        if position == len(members) - 1 or len(builder) - begin > INSN_LIMIT // 2:
+        if position == len(members) - 1 or len(builder) - begin > INSN_LIMIT:
             builder.synchronize(keep_sram=False)
             result.append(Submission(begin, len(builder), tuple(part)))
             begin, part = len(builder), []
@@ -126,8 +127,3 @@ def _split_memory(
     pieces = [Piece(name, _bytes(tasks, name), *lives[name], align) for name in inner]
     offsets, total = place_pieces(pieces)
     return offsets, total, tuple(shared)
-
-
-def layer_tasks(tasks: Tasks) -> dict[int, LayerTask]:
-    """The layers by task number."""
-    return {n: task for n, task in enumerate(tasks.tasks) if isinstance(task, LayerTask)}

@@ -126,6 +126,15 @@ def test_compile_network_without_processor_operators_is_one_stream():
     assert [s.op for s in program.steps if isinstance(s, CpuStep)] == ["pack_first", "unpack"]
 
 
+def test_compile_splits_a_long_phase_between_layers(monkeypatch):
+    monkeypatch.setattr("host_compiler.emission.INSN_LIMIT", 60)
+    graph = import_model(quantised("residual"), {"batch": 1})
+    compilation = compile_graph(graph, make_target(None, "hls-64bit"), candidates=1)
+    submissions = [step for step in compilation.program.steps if isinstance(step, VtaStep)]
+    assert len(submissions) > 2
+    assert_exact(compilation, {"image": images()[:1]})
+
+
 def test_compile_same_input_gives_same_bytes():
     first = compile_quickly(quantised("depthwise")).to_bytes()
     assert compile_quickly(quantised("depthwise").SerializeToString()).to_bytes() == first
