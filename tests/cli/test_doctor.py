@@ -17,6 +17,7 @@ from vta_pynq.overlay import VtaOverlay
 from vta_pynq.runtime import health, overlay_health
 from vta_pynq.runtime.selftest import SELF_TESTS
 from vta_pynq.sim.device import SimDevice, activate
+from vta_pynq.sim.engines import DesignEngine
 from vta_pynq.timing.profiles import get_profile
 
 CONFIG_NAME = "1x16_i8w8a32_15_15_18_17"
@@ -50,6 +51,12 @@ def test_doctor_healthy_machine_says_so(capsys: pytest.CaptureFixture[str]):
     assert [line[9:27].strip() for line in lines[:-1]] == NAMES
     assert all(line.startswith("ok ") for line in lines[:-1])
     assert lines[-1] == "all is well"
+
+
+def test_doctor_says_which_engine_simulates():
+    device = activate(SimDevice(tag="doctor", engine=DesignEngine))
+    assert "simulated by the HLS design" in checks("no-such-thing", device)["device"].found
+    assert "HLS" not in checks("no-such-thing")["device"].found
 
 
 def test_doctor_json_lists_every_check(capsys: pytest.CaptureFixture[str]):
@@ -155,6 +162,7 @@ def test_doctor_metadata_of_another_map_are_found():
 def test_doctor_unknown_overlay_skips_what_needs_it():
     found = checks("no-such-thing")
     assert found["overlay"].state == "fail" and "no-such-thing" in found["overlay"].found
+    assert found["overlay"].advice == "run 'vta overlays list'"
     assert {found[name].state for name in NAMES[7:]} == {"skipped"}
 
 

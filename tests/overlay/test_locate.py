@@ -96,5 +96,5 @@ def test_locate_missing_file(tmp_path):
 
 
 def test_locate_of_an_impossible_configuration_gives_the_reason():
-    with pytest.raises(ConfigError, match=r"not '1x16.*_99': configuration: LOG_ACC_BUFF_SIZE"):
+    with pytest.raises(ConfigError, match=r"not '1x16.*_99' \(configuration: LOG_ACC_BUFF_SIZE"):
         locate("1x16_i8w8a32_15_15_18_99", BOARD, simulated=True)

@@ -117,7 +117,7 @@ def test_overlay_whose_hwh_is_damaged_is_refused(tmp_path, change, error, messag
 
 
 def test_overlay_of_an_unknown_name_lists_the_known_ones():
-    with pytest.raises(ConfigError, match=r"not 'nonsense'$") as caught:
+    with pytest.raises(ConfigError, match=r"not 'nonsense' \(.*; run 'vta") as caught:
         open_overlay("nonsense")
     assert f"pynq/0.0.2/{CONFIG_NAME}" in str(caught.value)
 

@@ -81,7 +81,9 @@ def _simulated_variant(name: str, board: Board) -> Variant:
     try:
         config = HwConfig.from_name(name)
     except ConfigError as error:
-        raise ConfigError(f"{_must_name(board)}, not {name!r}: {error}") from None
+        raise ConfigError(
+            f"{_must_name(board)}, not {name!r} ({error}); run 'vta overlays list'"
+        ) from None
     return Variant(
         name=f"simulated/{name}",
         design=PUBLISHED,

@@ -121,7 +121,11 @@ def _device(word: str | None, chosen: list[Any]) -> Check:
     device = choose_device(word)
     board = board_of(device)
     chosen.append(device)
-    kind = "simulated" if is_simulated(device) else "a board"
+    kind = "a board"
+    if is_simulated(device):
+        from vta_pynq.sim.engines import DesignEngine
+
+        kind = "simulated" + (" by the HLS design" if device.runs(DesignEngine) else "")
     return Check("device", "ok", f"{device.name}, {kind} ({board.part})")
 
 
