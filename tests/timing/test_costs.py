@@ -156,7 +156,7 @@ def test_instruction_cycles_of_a_profile_without_time_is_refused():
         instruction_cycles(records_of(FINISH), "functional", CONFIG)
     assert str(caught.value) == (
         "cycle model: profile must have cycle parameters, not 'functional'; "
-        "use hls-64bit, hls-128bit or chisel-64bit"
+        "use hls-64bit, hls-128bit, chisel-64bit or vta1"
     )
 
 

@@ -23,10 +23,12 @@ from vta_pynq.isa.encode import as_words, decode
 from vta_pynq.isa.table import INSN_BYTES, TOKENS, MemType, Module, elem_bytes, module_of
 from vta_pynq.sim.csim_build import build_csim
 from vta_pynq.sim.engine import BasePointers, Dram, FaultKind, StreamError, Tokens
-from vta_pynq.timing.profiles import DEFAULT_PROFILE, get_profile
+from vta_pynq.timing.profiles import get_profile
 
-__all__ = ["DEFAULT_TIMEOUT_S", "CsimEngine", "CsimResult"]
+__all__ = ["DEFAULT_TIMEOUT_S", "DESIGN_PROFILE", "CsimEngine", "CsimResult"]
 
+DESIGN_PROFILE = "vta1"
+"""Name of the hardware profile of the design."""
 DEFAULT_TIMEOUT_S = 600.0
 """Deadline of a run unless told otherwise, in seconds."""
 
@@ -100,7 +102,7 @@ class CsimEngine:
     """
 
     def __init__(
-        self, config: HwConfig, profile: str = DEFAULT_PROFILE, more: tuple[str, ...] = ()
+        self, config: HwConfig, profile: str = DESIGN_PROFILE, more: tuple[str, ...] = ()
     ) -> None:
         limits = get_profile(profile)
         unbounded = (1 << 63) - 1

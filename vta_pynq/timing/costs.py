@@ -79,7 +79,7 @@ def timing_of(profile: HwProfile | str) -> tuple[HwProfile, Timing]:
     if profile.timing is None:
         raise SimError(
             f"cycle model: profile must have cycle parameters, not '{profile.name}'; "
-            "use hls-64bit, hls-128bit or chisel-64bit"
+            "use hls-64bit, hls-128bit, chisel-64bit or vta1"
         )
     return profile, profile.timing
 

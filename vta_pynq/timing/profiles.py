@@ -15,6 +15,7 @@ from vta_pynq.timing.parameters import (
     CHISEL_64BIT_TIMING,
     HLS_64BIT_TIMING,
     HLS_128BIT_TIMING,
+    VTA1_TIMING,
     Timing,
 )
 
@@ -176,7 +177,28 @@ CHISEL_64BIT = HwProfile(
     timing=CHISEL_64BIT_TIMING,
 )
 
-PROFILES = {p.name: p for p in (FUNCTIONAL, HLS_64BIT, HLS_128BIT, CHISEL_64BIT)}
+VTA1 = HwProfile(
+    name="vta1",
+    doc="This project's HLS design, 64-bit memory ports; its timing is design intent.",
+    semantics="functional",
+    insn_queue_depth=512,
+    token_capacity=1024,
+    tokens_saturate=False,
+    # GEMM forwards younger results, the ALU waits for them (hls/src/forward.hpp, interlock.hpp).
+    gemm_acc_distance=1,
+    alu_dst_distance=1,
+    alu_imm_distance=1,
+    alu_src_distance=1,
+    uop_depth_limit=None,
+    insn_queue_skid=1,
+    # The output buffer mirrors every write of the accumulator, so reading either is the same.
+    store_reads_acc=True,
+    unknown_insn="no-op",
+    foreign_flags="no-op",
+    timing=VTA1_TIMING,
+)
+
+PROFILES = {p.name: p for p in (FUNCTIONAL, HLS_64BIT, HLS_128BIT, CHISEL_64BIT, VTA1)}
 """Every profile by name."""
 
 DEFAULT_PROFILE = HLS_64BIT.name
