@@ -107,7 +107,9 @@ def summary(program: Program) -> str:
         f"{_kib(program, ArenaKind.CONST)} KiB of constants, "
         f"{_kib(program, ArenaKind.SCRATCH)} KiB of scratch memory",
     ]
-    if get_profile(program.profile).timing is not None and submissions:
+    if not submissions:
+        lines.append("nothing runs on the accelerator; quantise the model first (vta quantize)")
+    elif get_profile(program.profile).timing is not None:
         cycles = sum(simulate(s, program.profile).total_cycles for s in program.streams())
         lines.append(f"{cycles} cycles on the accelerator for each run (cycle model)")
     return "\n".join(lines)

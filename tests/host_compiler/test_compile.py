@@ -241,6 +241,7 @@ def identity_graph(name="x", shape=(1, 4), outputs=("y",)):
 def test_compile_without_accelerator_layers_has_no_instructions():
     compilation = compile_graph(identity_graph(), make_target(None, "hls-64bit"))
     assert len(compilation.program.words) == 0
+    assert "quantise the model first" in summary(compilation.program)
     assert_exact(compilation, {"x": np.array([[-1, 2, -3, 4]], np.float32)})
 
 
