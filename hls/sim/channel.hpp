@@ -56,13 +56,18 @@ class Channel : public Waitable {
 template <class T>
 class Link {
  public:
+    static constexpr std::size_t most = std::size_t(1) << 24;
+
     T read() {
         if (entries_.empty()) throw std::runtime_error("read of an empty link");
         const T value = entries_.front();
         entries_.pop_front();
         return value;
     }
-    void write(const T& value) { entries_.push_back(value); }
+    void write(const T& value) {
+        if (entries_.size() == most) throw std::runtime_error("loop is too long for a simulation");
+        entries_.push_back(value);
+    }
     ~Link() noexcept(false) {
         // Left over while the run unwinds is no fault of the design.
         if (!entries_.empty() && !std::uncaught_exception()) {

@@ -141,8 +141,10 @@ struct csim_engine {
             }
             scheduler.leave();
         } catch (const vta::sim::Stopped&) {
+        } catch (const vta::sim::Fault& fault) {
+            scheduler.fail(fault.what(), fault.code);
         } catch (const std::exception& error) {
-            scheduler.fail(error.what());
+            scheduler.fail(error.what(), CSIM_INTERNAL);
         }
     }
     std::string waits() const {
@@ -194,14 +196,17 @@ void csim_run(csim_engine* engine, const csim_segment* segments, int32_t count, 
 
     const Scheduler& scheduler = engine->scheduler;
     std::string message = scheduler.fault;
+    int fault_code = scheduler.fault_code;
     Outcome outcome = scheduler.outcome;
     if (outcome == Outcome::DEADLOCK) message = engine->waits();
     if (outcome == Outcome::REST && !engine->ports_idle()) {
         outcome = Outcome::FAULT;
+        fault_code = CSIM_INTERNAL;
         message = "a burst was left unfinished at the end of the run";
     }
     result->outcome = static_cast<int32_t>(outcome);
     result->fault_module = scheduler.fault_module;
+    result->fault_code = fault_code;
     result->finished = engine->finishes;
     for (int i = 0; i < MODULES; i++) {
         const Status& after = engine->status[i];

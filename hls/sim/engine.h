@@ -27,9 +27,12 @@ typedef struct {
 
 enum { CSIM_REST = 1, CSIM_DEADLOCK = 2, CSIM_FAULT = 3, CSIM_TIMEOUT = 4 };
 
+enum { CSIM_ACCESS = 1, CSIM_READ_ONLY = 2, CSIM_INTERNAL = 3 };
+
 typedef struct {
     int32_t outcome;
     int32_t fault_module; /* the module of a fault, in the order of Module */
+    int32_t fault_code;   /* what kind of a fault */
     uint32_t insns[4];    /* executed in this run, in the order of Module */
     uint32_t busy[4];     /* turns of the loops in this run */
     uint32_t errors[4];   /* the error register */

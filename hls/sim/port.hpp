@@ -15,9 +15,16 @@
 #include <string>
 
 #include "../src/config.hpp"
+#include "engine.h"
 
 namespace vta {
 namespace sim {
+
+// Why a run ends early; `code` is one of CSIM_ACCESS, CSIM_READ_ONLY and CSIM_INTERNAL (engine.h).
+struct Fault : std::runtime_error {
+    Fault(int number, const std::string& what) : std::runtime_error(what), code(number) {}
+    const int code;
+};
 
 struct Segment {
     std::uint64_t phys, size;
@@ -59,8 +66,8 @@ struct Master {
     }
     bool idle() const { return reads.empty() && writes.empty() && responses == 0; }
 
-    [[noreturn]] void fail(const std::string& what) const {
-        throw std::runtime_error(std::string(name) + ": " + what);
+    [[noreturn]] void fail(const std::string& what, int code = CSIM_INTERNAL) const {
+        throw Fault(code, std::string(name) + ": " + what);
     }
     Burst open(std::uint64_t beat, std::uint64_t beats, int beat_bytes, bool writing) const {
         const std::uint64_t phys = base + beat * beat_bytes, size = beats * beat_bytes;
@@ -70,12 +77,17 @@ struct Master {
         if (beats == 0 || beats > static_cast<std::uint64_t>(BuildConfig::burst_beats)) {
             fail(std::string("burst has an illegal length:") + where);
         }
-        if (base % 4096 == 0 && phys / 4096 != (phys + size - 1) / 4096) {
+        if (base % 4096 != 0) fail("base pointer must be a multiple of 4 KiB", CSIM_ACCESS);
+        if (phys / 4096 != (phys + size - 1) / 4096) {
             fail(std::string("burst must not cross a 4 KiB boundary:") + where);
         }
         const Segment* segment = dram->find(phys, size);
-        if (segment == nullptr) fail(std::string("access must lie in DRAM, not") + where);
-        if (writing && !segment->writable) fail(std::string("write to read-only memory") + where);
+        if (segment == nullptr) {
+            fail(std::string("access must lie in DRAM, not") + where, CSIM_ACCESS);
+        }
+        if (writing && !segment->writable) {
+            fail(std::string("access must be to writable memory, not") + where, CSIM_READ_ONLY);
+        }
         return Burst{segment->data + (phys - segment->phys), beats};
     }
 };

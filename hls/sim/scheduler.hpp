@@ -43,7 +43,7 @@ class Scheduler {
     Wait waits[modules];
     Outcome outcome = Outcome::RUNNING;
     std::string fault;
-    int fault_module = 0;
+    int fault_module = 0, fault_code = 0;
 
     void begin(double timeout_s) {
         for (Wait& wait : waits) wait = Wait();
@@ -93,11 +93,12 @@ class Scheduler {
         live_--;
         settle();
     }
-    void fail(const std::string& what) {
+    void fail(const std::string& what, int code) {
         std::unique_lock<std::mutex> lock(mutex);
         if (outcome == Outcome::RUNNING) {
             fault = what;
             fault_module = number();
+            fault_code = code;
             finish(Outcome::FAULT);
         }
     }

@@ -10,7 +10,8 @@
 namespace vta {
 
 // Bits of a module's error register; they stay until reset. An instruction that sets one moves
-// and computes nothing, but takes and gives its tokens, so the program comes to its end.
+// and computes nothing, but takes and gives its tokens, so the program comes to its end. One with
+// an unknown opcode has no module and is dropped.
 enum ErrorBit {
     UNKNOWN_OPCODE = 0,
     UNKNOWN_MEMORY_TYPE = 1,

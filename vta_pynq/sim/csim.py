@@ -132,7 +132,7 @@ class CsimEngine:
             Deadlock, an access outside DRAM, an instruction that the design reports as an error,
             no FINISH, or `timeout_s` is over. `reset` makes the engine new.
         SimError
-            Another thread runs this engine.
+            Another thread runs this engine, or the design broke a rule of its interfaces.
         """
         ffi = _ffi()
         segments = ffi.new("csim_segment[]", max(1, len(dram.segments)))
@@ -177,7 +177,11 @@ class CsimEngine:
             kind = FaultKind.BUDGET
             message = f"stream: a run must end within {timeout_s:g} s; use a shorter stream"
         elif result.outcome == self._lib.CSIM_FAULT:
+            if result.fault_code == self._lib.CSIM_INTERNAL:
+                raise SimError(f"csim: {module.name}: {message}; compare with the fast engine")
             kind = FaultKind.INSN_RANGE if module is Module.FETCH else FaultKind.DRAM_RANGE
+            if result.fault_code == self._lib.CSIM_READ_ONLY:
+                kind = FaultKind.DRAM_READONLY
             message = f"{module.name}: {message}; check addresses and buffers"
         else:
             for number, (error, rule) in enumerate(_ERRORS):
