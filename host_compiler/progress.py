@@ -21,7 +21,7 @@ class Progress:
         if not self._shown:
             yield lambda *_: None
             return
-        from tqdm import tqdm  # type: ignore[import-untyped]
+        from tqdm import tqdm
 
         with tqdm(total=total, desc=what, leave=False) as bar:
 

@@ -108,7 +108,11 @@ def _windows(
     top, left, bottom, right = pads
     x = np.pad(x, ((0, 0), (0, 0), (top, bottom), (left, right)), constant_values=fill)
     spans = tuple(d * (k - 1) + 1 for k, d in zip(kernel, dilations, strict=True))
-    view = np.lib.stride_tricks.sliding_window_view(x, spans, axis=(2, 3))
+    view: Array = np.lib.stride_tricks.sliding_window_view(
+        x,
+        spans,
+        axis=(2, 3),  # type: ignore[call-overload]  # NumPy's stubs know one axis only
+    )
     return view[:, :, :: strides[0], :: strides[1], :: dilations[0], :: dilations[1]]
 
 
@@ -196,13 +200,14 @@ def requantise(acc: Array, stage: Requant, divisors: Array | None = None) -> Arr
     def spread(multiplier: Array) -> Array:
         return multiplier.reshape(1, -1, 1, 1) if multiplier.ndim else multiplier
 
-    real = acc * spread(stage.multiplier)
+    real: Array = acc * spread(stage.multiplier)
     if stage.negative_multiplier is not None:
         real = np.where(acc < 0, acc * spread(stage.negative_multiplier), real)
     if divisors is not None:
         real = real / divisors
     y = _round(real, stage.rounding) + stage.zero_point
-    return np.clip(y, stage.qmin, stage.qmax).astype(np.int64)
+    limited: Array = np.clip(y, stage.qmin, stage.qmax).astype(np.int64)
+    return limited
 
 
 def fixed_point(acc: Array, stage: FixedPoint) -> Array:
@@ -213,11 +218,13 @@ def fixed_point(acc: Array, stage: FixedPoint) -> Array:
 
     def shift(values: Array, amounts: Array) -> Array:
         half = np.where(amounts > 0, np.int64(1) << np.maximum(amounts - 1, 0), 0)
-        return (values + half) >> amounts
+        shifted: Array = (values + half) >> amounts
+        return shifted
 
     scaled = shift(acc, spread(stage.pre_shifts)) * spread(stage.factors)
     y: Array = shift(scaled, spread(stage.post_shifts)) + stage.zero_point
-    return np.clip(y, stage.qmin, stage.qmax)
+    limited: Array = np.clip(y, stage.qmin, stage.qmax)
+    return limited
 
 
 def _max_windows(x: Array, window: PoolStage | MaxPool) -> Array:
