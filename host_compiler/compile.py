@@ -30,8 +30,10 @@ from vta_pynq.timing.profiles import DEFAULT_PROFILE, get_profile
 if TYPE_CHECKING:
     import onnx
 
-__all__ = ["Compilation", "compile_graph", "compile_model"]
+__all__ = ["TIES", "Compilation", "compile_graph", "compile_model"]
 
+TIES = ("even", "up")
+"""How the accelerator may round values halfway between two integers."""
 
 _NAME_CHARS = 200
 """Longest name of a model that leaves room for what the compiler appends."""
@@ -64,6 +66,7 @@ def compile_model(
     *,
     name: str | None = None,
     candidates: int = DEFAULT_CANDIDATES,
+    ties: str = "even",
     progress: bool = False,
 ) -> Program:
     """Compile a quantised model.
@@ -83,6 +86,9 @@ def compile_model(
     candidates
         How many schedules of each layer the cycle model times: fewer compile faster, more may
         run faster.
+    ties
+        "even" rounds values halfway between two integers as ONNX does; "up" takes fewer steps on
+        the accelerator and is off by 1 in each of them (docs/quantization.md).
     progress
         Show progress bars where standard error is a terminal.
 
@@ -96,6 +102,7 @@ def compile_model(
         make_target(config, target),
         name=name,
         candidates=candidates,
+        ties=ties,
         progress=progress,
     ).program
 
@@ -130,13 +137,16 @@ def compile_graph(
     *,
     name: str | None = None,
     candidates: int = DEFAULT_CANDIDATES,
+    ties: str = "even",
     progress: bool = False,
 ) -> Compilation:
     """Compile a graph of the importer; see `compile_model`."""
     if candidates < 1:
         raise CompileError(f"option candidates: value must be at least 1, not {candidates}")
+    if ties not in TIES:
+        raise CompileError(f"option ties: value must be {' or '.join(TIES)}, not {ties!r}")
     _check_graph(graph)
-    exact = prepare(graph, target)
+    exact = prepare(graph, target, ties_up=ties == "up")
     graph = pack_first_convolutions(exact, target.config)
     graph.verify()
     shown = Progress(progress)
@@ -155,7 +165,7 @@ def compile_graph(
         program = assemble(
             title, target, tasks, phases, emitted,
             lambda step_of: layer_reports(tasks, plans, placement, step_of, target),
-            {"compiler": f"vta-pynq {vta_pynq.__version__}"},
+            {"compiler": f"vta-pynq {vta_pynq.__version__}", "ties": ties},
         )  # fmt: skip
         _lint(program)
         advance()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 
-from host_compiler.ir import Concat, Graph
+from host_compiler.ir import Accumulate, Concat, Graph, Requant
 from host_compiler.layout import CpuTask, LayerTask, Tasks
 from host_compiler.layout.boundary import PACK_FIRST
 from host_compiler.lower.plan import LayerPlan
@@ -122,7 +122,8 @@ def _kib(program: Program, kind: ArenaKind) -> int:
 def explain(program: Program, graph: Graph, placement: Placement) -> str:
     """A table with the model's nodes: where each runs, estimated cycles, why.
 
-    Nodes that were fused share a line. `graph` and `placement` are those of the compilation.
+    Nodes that were fused share a line; the last line says how ties are rounded. `graph`
+    and `placement` are those of the compilation.
     """
     rows = [("where", "cycles", "operator", "why", "nodes")]
     shown: set[str] = set()
@@ -157,4 +158,19 @@ def explain(program: Program, graph: Graph, placement: Placement) -> str:
             why.ljust(widths[3]), nodes,
         )  # fmt: skip
         lines.append("  ".join(cells).rstrip())
-    return "\n".join(lines)
+    return "\n".join([*lines, _ties(program, graph)])
+
+
+def _ties(program: Program, graph: Graph) -> str:
+    """What `vta compile --ties` came to: how many roundings of the accelerator go which way."""
+    roundings = [
+        stage.rounding
+        for node in graph.nodes
+        if isinstance(node, Accumulate)
+        for stage in node.stages
+        if isinstance(stage, Requant)
+    ]
+    return (
+        f"ties ({program.metadata['ties']}): {roundings.count('half_even')} of {len(roundings)} "
+        f"rescales round to even, {roundings.count('half_up')} up"
+    )

@@ -45,6 +45,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="schedules of each layer that the cycle model times: fewer compile faster",
     )
     parser.add_argument(
+        "--ties",
+        metavar="even|up",
+        default="even",
+        help="round values halfway between two integers to even, as ONNX does, or up, in fewer "
+        "steps of the accelerator (default: %(default)s)",
+    )
+    parser.add_argument(
         "--explain", action="store_true", help="print where each layer runs, its cycles, and why"
     )
 
@@ -86,6 +93,7 @@ def run(args: argparse.Namespace) -> int:
         load_graph(args.model, parse_shapes(args.shape)),
         made_for,
         candidates=DEFAULT_CANDIDATES if args.candidates is None else args.candidates,
+        ties=args.ties,
         progress=True,
     )
     program = compilation.program

@@ -14,10 +14,11 @@ def legalise_rounding(graph: Graph, *, ties_up: bool) -> Graph:
     """Mark the Requants of accelerator nodes that round ties upwards.
 
     Adding half and shifting right, which is one step of the ALU, rounds ties up; ONNX rounds
-    them to even, which takes six steps. With `ties_up` every Requant takes the short way;
-    without it those do that cannot go the long way (leaky rectifiers, shifts by nothing in some
-    channels, means over windows whose size is no power of two). Results then differ from ONNX's
-    by 1 where the exact value lies halfway, and nowhere else.
+    them to even, which takes at least five steps more (docs/quantization.md). With `ties_up`
+    every Requant takes the short way; without it those do that cannot go the long way (leaky
+    rectifiers, shifts by nothing in some channels, means over windows whose size is no power of
+    two). Results then differ from ONNX's by 1 where the exact value lies halfway, and nowhere
+    else.
     """
     nodes: list[Node] = []
     for node in graph.nodes:

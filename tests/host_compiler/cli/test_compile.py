@@ -47,6 +47,15 @@ def test_compile_other_configuration_and_profile(run, model, tmp_path):
     assert program.input_tensors[0].shape == (2, 1, 8, 8)
 
 
+@pytest.mark.parametrize("ties", ["even", "up"])
+def test_compile_ties_are_explained_and_recorded(run, model, tmp_path, capsys, ties):
+    target = tmp_path / "net.vta"
+    arguments = ("--shape", "batch=1", "--candidates", 1, "--explain", "--ties", ties)
+    assert run(model, "-o", target, *arguments) == 0
+    assert Program.load(target).metadata["ties"] == ties
+    assert f"\nties ({ties}): 0 of " in capsys.readouterr().out
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
@@ -54,6 +63,7 @@ def test_compile_other_configuration_and_profile(run, model, tmp_path):
         (("--shape", "batch=1", "--config", "1x16_nonsense"), "1x16_nonsense"),
         (("--shape", "batch=1", "--target", "nonsense"), "nonsense"),
         (("--shape", "batch=1", "--candidates", "0"), "candidates: value must be at least 1"),
+        (("--shape", "batch=1", "--ties", "down"), "ties: value must be even or up, not 'down'"),
         (("--shape", "batch=one"), "--shape: value must be NAME=N or NAME=N,N,..."),
     ],
 )
