@@ -42,13 +42,17 @@ static_assert(sizeof(csim_segment) == sizeof(Segment), "both describe the same m
 struct csim_engine {
     Scheduler scheduler;
     vta::sim::Dram dram;
-    Master insn_master{&dram, "insn_port"}, inp_master{&dram, "inp_port"},
-        wgt_master{&dram, "wgt_port"}, uop_master{&dram, "uop_port"}, acc_master{&dram, "acc_port"},
-        out_master{&dram, "out_port"};
+    Master insn_master{&dram, "insn_port", vta::insn_beat_t::width / 8},
+        inp_master{&dram, "inp_port", vta::load_beat_t::width / 8},
+        wgt_master{&dram, "wgt_port", vta::load_beat_t::width / 8},
+        uop_master{&dram, "uop_port", vta::uop_beat_t::width / 8},
+        acc_master{&dram, "acc_port", vta::acc_beat_t::width / 8},
+        out_master{&dram, "out_port", vta::store_beat_t::width / 8};
     Channel<insn_t> load_queue, compute_queue, store_queue;
     Channel<token_t> l2g, g2l, g2s, s2g;
     Status status[MODULES];
     int finishes = 0;
+    csim_job job;
     UopSram::memory_t uop;
     InpSram::memory_t inp;
     WgtSram::memory_t wgt;
@@ -98,37 +102,40 @@ struct csim_engine {
     }
 
     // ---- the modules ----
-    void fetch(std::uint32_t count) {
-        vta::fetch_program(vta::sim::Port<vta::insn_beat_t>(insn_master), count, load_queue,
+    void fetch() {
+        vta::fetch_program(vta::sim::Port<vta::insn_beat_t>(insn_master),
+                           insn_master.base(job.insn_phys), job.insn_count, load_queue,
                            compute_queue, store_queue, status[FETCH]);
     }
     void load() {
         typedef vta::sim::Port<vta::load_beat_t> Port;
         for (;;) {
-            vta::load_step(Port(inp_master), Port(wgt_master), load_queue, g2l, l2g, inp, wgt,
+            vta::load_step(Port(inp_master), inp_master.base(job.base_inp), Port(wgt_master),
+                           wgt_master.base(job.base_wgt), load_queue, g2l, l2g, inp, wgt,
                            status[LOAD]);
         }
     }
     void compute() {
         for (;;) {
-            finishes +=
-                vta::compute_step(vta::sim::Port<vta::uop_beat_t>(uop_master),
-                                  vta::sim::Port<vta::acc_beat_t>(acc_master), compute_queue, l2g,
-                                  g2l, s2g, g2s, uop, inp, wgt, acc, out, status[COMPUTE]);
+            finishes += vta::compute_step(
+                vta::sim::Port<vta::uop_beat_t>(uop_master), uop_master.base(job.base_uop),
+                vta::sim::Port<vta::acc_beat_t>(acc_master), acc_master.base(job.base_acc),
+                compute_queue, l2g, g2l, s2g, g2s, uop, inp, wgt, acc, out, status[COMPUTE]);
         }
     }
     void store() {
         for (;;) {
-            vta::store_step(vta::sim::Port<vta::store_beat_t>(out_master), store_queue, g2s, s2g,
-                            out, status[STORE]);
+            vta::store_step(vta::sim::Port<vta::store_beat_t>(out_master),
+                            out_master.base(job.base_out), store_queue, g2s, s2g, out,
+                            status[STORE]);
         }
     }
-    void run_module(int module, std::uint32_t insn_count) {
+    void run_module(int module) {
         scheduler.enter(module);
         try {
             switch (module) {
                 case FETCH:
-                    fetch(insn_count);
+                    fetch();
                     break;
                 case LOAD:
                     load();
@@ -177,12 +184,7 @@ void csim_run(csim_engine* engine, const csim_segment* segments, int32_t count, 
     std::memset(result, 0, sizeof *result);
     engine->dram.segments = reinterpret_cast<const Segment*>(segments);
     engine->dram.count = count;
-    engine->insn_master.base = job->insn_phys;
-    engine->uop_master.base = job->base_uop;
-    engine->inp_master.base = job->base_inp;
-    engine->wgt_master.base = job->base_wgt;
-    engine->acc_master.base = job->base_acc;
-    engine->out_master.base = job->base_out;
+    engine->job = *job;
     engine->finishes = 0;
     Status before[MODULES];
     std::copy(engine->status, engine->status + MODULES, before);
@@ -190,7 +192,7 @@ void csim_run(csim_engine* engine, const csim_segment* segments, int32_t count, 
     engine->scheduler.begin(job->timeout_s);
     std::thread threads[MODULES];
     for (int i = 0; i < MODULES; i++) {
-        threads[i] = std::thread(&csim_engine::run_module, engine, i, job->insn_count);
+        threads[i] = std::thread(&csim_engine::run_module, engine, i);
     }
     for (std::thread& thread : threads) thread.join();
 

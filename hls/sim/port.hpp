@@ -54,11 +54,19 @@ struct Burst {
 struct Master {
     const Dram* dram;
     const char* name;
-    std::uint64_t base = 0;
+    const unsigned beat_bytes;
     std::deque<Burst> reads, writes;
     int responses = 0;  // of completed bursts, not taken
 
-    Master(const Dram* memory, const char* title) : dram(memory), name(title) {}
+    Master(const Dram* memory, const char* title, unsigned bytes)
+        : dram(memory), name(title), beat_bytes(bytes) {}
+    // A base pointer on its way to the design.
+    std::uint32_t base(std::uint64_t pointer) const {
+        if (pointer % beat_bytes != 0) {
+            fail("base pointer must be a multiple of the port's width", CSIM_ACCESS);
+        }
+        return static_cast<std::uint32_t>(pointer);
+    }
     void clear() {
         reads.clear();
         writes.clear();
@@ -69,15 +77,14 @@ struct Master {
     [[noreturn]] void fail(const std::string& what, int code = CSIM_INTERNAL) const {
         throw Fault(code, std::string(name) + ": " + what);
     }
-    Burst open(std::uint64_t beat, std::uint64_t beats, int beat_bytes, bool writing) const {
-        const std::uint64_t phys = base + beat * beat_bytes, size = beats * beat_bytes;
+    Burst open(std::uint64_t beat, std::uint64_t beats, bool writing) const {
+        const std::uint64_t phys = beat * beat_bytes, size = beats * beat_bytes;
         char where[96];
         std::snprintf(where, sizeof where, " of %llu bytes at 0x%llx",
                       static_cast<unsigned long long>(size), static_cast<unsigned long long>(phys));
         if (beats == 0 || beats > static_cast<std::uint64_t>(BuildConfig::burst_beats)) {
             fail(std::string("burst has an illegal length:") + where);
         }
-        if (base % 4096 != 0) fail("base pointer must be a multiple of 4 KiB", CSIM_ACCESS);
         if (phys / 4096 != (phys + size - 1) / 4096) {
             fail(std::string("burst must not cross a 4 KiB boundary:") + where);
         }
@@ -100,13 +107,11 @@ class Port {
 
     template <class Count>
     void read_request(const Count& beat, const Count& beats) {
-        master_->reads.push_back(
-            master_->open(beat.to_uint64(), beats.to_uint64(), beat_bytes, false));
+        master_->reads.push_back(master_->open(beat.to_uint64(), beats.to_uint64(), false));
     }
     template <class Count>
     void write_request(const Count& beat, const Count& beats) {
-        master_->writes.push_back(
-            master_->open(beat.to_uint64(), beats.to_uint64(), beat_bytes, true));
+        master_->writes.push_back(master_->open(beat.to_uint64(), beats.to_uint64(), true));
     }
     T read() {
         const std::uint8_t* at = next(master_->reads, "read");

@@ -70,10 +70,11 @@ append_words:
     }
 }
 
-// `sink.put(index, element)` takes elements of `Bits` bits; beats have `BeatBits` bits. Returns
+// `sink.put(index, element)` takes elements of `Bits` bits; beats have `BeatBits` bits, and `base`
+// must be a multiple of a beat. Returns
 // the turns that the loop took.
 template <int Bits, int BeatBits, class Port, class Sink>
-beat_t load_block(Port port, const Block& block, Sink& sink) {
+beat_t load_block(Port port, const address_t& base, const Block& block, Sink& sink) {
     typedef ap_uint<BeatBits> beat_word_t;
     typedef Element<Bits> element_t;
     constexpr int beats = Bits / BeatBits;  // of an element
@@ -85,10 +86,11 @@ beat_t load_block(Port port, const Block& block, Sink& sink) {
     const ap_uint<17> columns = ap_uint<17>(block.x_pad_0) + block.x_size + block.x_pad_1;
     const ap_uint<17> bottom = ap_uint<17>(block.y_pad_0) + block.y_size;
     const ap_uint<17> right = ap_uint<17>(block.x_pad_0) + block.x_size;
-    BurstPlan<BeatBits> plan(block.dram_base * beats, beat_t(block.x_size) * beats,
-                             beat_t(block.x_stride) * beats, block.y_size);
+    const beat_t first = base / (BeatBits / 8) + block.dram_base * beats;
+    BurstPlan<BeatBits> plan(first, beat_t(block.x_size) * beats, beat_t(block.x_stride) * beats,
+                             block.y_size);
     ap_uint<17> row = 0, column = 0;
-    beat_t part = 0, row_at = block.dram_base * beats, at = row_at;
+    beat_t part = 0, row_at = first, at = row_at;
     beat_t requested = 0, taken = 0;  // beats
     ap_uint<8> ahead = 0;             // bursts requested and not taken to their end
     beat_t burst_ends[BuildConfig::bursts_ahead];

@@ -1,7 +1,7 @@
 // Cuts the rows of a block into AXI bursts, one in a turn.
 //
 // A burst has at most `burst_beats` beats and does not cross a 4 KiB boundary (AXI specification,
-// A3.4.1), for which base pointers must be multiples of 4 KiB.
+// A3.4.1). So beats are counted from address 0: base pointers are added here, not by the adapter.
 #ifndef VTA_BURST_PLAN_HPP
 #define VTA_BURST_PLAN_HPP
 

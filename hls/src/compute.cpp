@@ -1,7 +1,7 @@
 #include "tops.hpp"
 
-extern "C" void vta_compute(VTA_READ_PORT(vta::uop_beat_t, uops),
-                            VTA_READ_PORT(vta::acc_beat_t, biases),
+extern "C" void vta_compute(VTA_READ_PORT(vta::uop_beat_t, uop_port), vta::address_t uops,
+                            VTA_READ_PORT(vta::acc_beat_t, acc_port), vta::address_t biases,
                             vta::Channel<vta::insn_t>& compute_queue,
                             vta::Channel<vta::token_t>& l2g, vta::Channel<vta::token_t>& g2l,
                             vta::Channel<vta::token_t>& s2g, vta::Channel<vta::token_t>& g2s,
@@ -9,8 +9,8 @@ extern "C" void vta_compute(VTA_READ_PORT(vta::uop_beat_t, uops),
                             vta::OutSram::memory_t out_mem, vta::token_t* finished,
                             vta_count_t* done_o, vta_errors_t* errors, vta_count_t* executed,
                             vta_count_t* busy, vta_count_t* waited) {
-    VTA_AXI_READ(uops)
-    VTA_AXI_READ(biases)
+    VTA_AXI_READ(uop_port)
+    VTA_AXI_READ(acc_port)
 #pragma HLS INTERFACE mode = axis port = compute_queue
 #pragma HLS INTERFACE mode = axis port = l2g
 #pragma HLS INTERFACE mode = axis port = g2l
@@ -39,8 +39,9 @@ extern "C" void vta_compute(VTA_READ_PORT(vta::uop_beat_t, uops),
     VTA_PARTITION(acc_mem, 2)
     VTA_BRAM(uop_mem)
     VTA_BRAM(acc_mem)
-    const bool finish = vta::compute_step(uops, biases, compute_queue, l2g, g2l, s2g, g2s, uop_mem,
-                                          inp_mem, wgt_mem, acc_mem, out_mem, status);
+    const bool finish =
+        vta::compute_step(uop_port, uops, acc_port, biases, compute_queue, l2g, g2l, s2g, g2s,
+                          uop_mem, inp_mem, wgt_mem, acc_mem, out_mem, status);
     if (finish) *finished = 1;
     *done_o = finish;
     *errors = status.errors;

@@ -15,8 +15,9 @@ typedef ap_uint<uop_port_bits> uop_beat_t;
 typedef ap_uint<acc_port_bits> acc_beat_t;
 
 template <class UopPort, class AccPort>
-void compute_load(const Block& block, UopPort uop_port, AccPort acc_port, UopSram::memory_t uop_mem,
-                  AccSram::memory_t acc_mem, OutSram::memory_t out_mem, Status& status) {
+void compute_load(const Block& block, UopPort uop_port, const address_t& uop_base, AccPort acc_port,
+                  const address_t& acc_base, UopSram::memory_t uop_mem, AccSram::memory_t acc_mem,
+                  OutSram::memory_t out_mem, Status& status) {
     if (block.x_size == 0) return;  // moves nothing, whatever its memory type
     const bool to_acc = block.is(MemType::ACC) || block.is(MemType::ACC_8BIT);
     if (!to_acc && !block.is(MemType::UOP)) {
@@ -25,13 +26,16 @@ void compute_load(const Block& block, UopPort uop_port, AccPort acc_port, UopSra
         status.report(SRAM_RANGE);
     } else if (block.is(MemType::UOP)) {
         SramSink<UopSram> sink = {uop_mem};
-        status.busy += load_block<8 * isa::uop_bytes, uop_port_bits>(uop_port, block, sink);
+        status.busy +=
+            load_block<8 * isa::uop_bytes, uop_port_bits>(uop_port, uop_base, block, sink);
     } else if (block.is(MemType::ACC)) {
         AccSink sink = {acc_mem, out_mem};
-        status.busy += load_block<8 * isa::acc_bytes, acc_port_bits>(acc_port, block, sink);
+        status.busy +=
+            load_block<8 * isa::acc_bytes, acc_port_bits>(acc_port, acc_base, block, sink);
     } else {
         NarrowAccSink sink = {acc_mem, out_mem};
-        status.busy += load_block<8 * isa::inp_bytes, acc_port_bits>(acc_port, block, sink);
+        status.busy +=
+            load_block<8 * isa::inp_bytes, acc_port_bits>(acc_port, acc_base, block, sink);
     }
 }
 
@@ -52,19 +56,20 @@ inline void compute_loops(const insn_t& insn, bool gemm, const UopSram::memory_t
 
 // Executes one instruction of the queue; true after FINISH.
 template <class UopPort, class AccPort>
-bool compute_step(UopPort uop_port, AccPort acc_port, Channel<insn_t>& queue,
-                  Channel<token_t>& from_load, Channel<token_t>& to_load,
-                  Channel<token_t>& from_store, Channel<token_t>& to_store,
-                  UopSram::memory_t uop_mem, const InpSram::memory_t inp_mem,
-                  const WgtSram::memory_t wgt_mem, AccSram::memory_t acc_mem,
-                  OutSram::memory_t out_mem, Status& status) {
+bool compute_step(UopPort uop_port, const address_t& uop_base, AccPort acc_port,
+                  const address_t& acc_base, Channel<insn_t>& queue, Channel<token_t>& from_load,
+                  Channel<token_t>& to_load, Channel<token_t>& from_store,
+                  Channel<token_t>& to_store, UopSram::memory_t uop_mem,
+                  const InpSram::memory_t inp_mem, const WgtSram::memory_t wgt_mem,
+                  AccSram::memory_t acc_mem, OutSram::memory_t out_mem, Status& status) {
     const insn_t insn = queue.read();
     const ap_uint<3> opcode = field<isa::Mem::opcode_at>(insn);
     if (field<isa::Mem::pop_prev_at>(insn)) status.waited += await_token(from_load);
     if (field<isa::Mem::pop_next_at>(insn)) status.waited += await_token(from_store);
     const bool finish = opcode == ap_uint<3>(static_cast<int>(Opcode::FINISH));
     if (opcode == ap_uint<3>(static_cast<int>(Opcode::LOAD))) {
-        compute_load(Block::of(insn), uop_port, acc_port, uop_mem, acc_mem, out_mem, status);
+        compute_load(Block::of(insn), uop_port, uop_base, acc_port, acc_base, uop_mem, acc_mem,
+                     out_mem, status);
     } else if (!finish) {
         const bool gemm = opcode == ap_uint<3>(static_cast<int>(Opcode::GEMM));
         compute_loops(insn, gemm, uop_mem, inp_mem, wgt_mem, acc_mem, out_mem, status);

@@ -1,11 +1,11 @@
 #include "tops.hpp"
 
-extern "C" void vta_fetch(vta_count_t insn_count, VTA_READ_PORT(vta::insn_beat_t, insns),
-                          vta::Channel<vta::insn_t>& load_queue,
+extern "C" void vta_fetch(vta_count_t insn_count, VTA_READ_PORT(vta::insn_beat_t, insn_port),
+                          vta::address_t insns, vta::Channel<vta::insn_t>& load_queue,
                           vta::Channel<vta::insn_t>& compute_queue,
                           vta::Channel<vta::insn_t>& store_queue, vta_errors_t* errors,
                           vta_count_t* executed, vta_count_t* busy) {
-    VTA_AXI_READ(insns)
+    VTA_AXI_READ(insn_port)
 #pragma HLS INTERFACE mode = axis port = load_queue
 #pragma HLS INTERFACE mode = axis port = compute_queue
 #pragma HLS INTERFACE mode = axis port = store_queue
@@ -16,7 +16,8 @@ extern "C" void vta_fetch(vta_count_t insn_count, VTA_READ_PORT(vta::insn_beat_t
     VTA_AXI_LITE(busy)
     VTA_AXI_LITE(return)
     static vta::Status status;
-    vta::fetch_program(insns, insn_count, load_queue, compute_queue, store_queue, status);
+    vta::fetch_program(insn_port, insns, insn_count, load_queue, compute_queue, store_queue,
+                       status);
     *errors = status.errors;
     *executed = status.insns;
     *busy = status.busy;

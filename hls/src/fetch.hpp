@@ -46,7 +46,7 @@ constexpr int fetch_row = 1 << 15;
 // A queue that is full stalls the loop while bursts are under way. Their data wait in the adapter,
 // which has room for all it requested, so they do not block the other masters of a shared port.
 template <class Port>
-void fetch_program(Port port, ap_uint<32> count, Channel<insn_t>& load_queue,
+void fetch_program(Port port, const address_t& base, ap_uint<32> count, Channel<insn_t>& load_queue,
                    Channel<insn_t>& compute_queue, Channel<insn_t>& store_queue, Status& status) {
     InsnSink sink = {load_queue, compute_queue, store_queue, status};
     Block block = Block::of(insn_t(0));
@@ -58,7 +58,7 @@ fetch_rows:
         block.x_size = left < fetch_row ? ap_uint<16>(left) : ap_uint<16>(fetch_row);
         block.x_stride = block.x_size;
         block.y_size = 1;
-        status.busy += load_block<8 * insn_bytes, insn_port_bits>(port, block, sink);
+        status.busy += load_block<8 * insn_bytes, insn_port_bits>(port, base, block, sink);
         fetched += block.x_size;
     }
 }

@@ -1,13 +1,13 @@
 #include "tops.hpp"
 
-extern "C" void vta_load(VTA_READ_PORT(vta::load_beat_t, inputs),
-                         VTA_READ_PORT(vta::load_beat_t, weights),
+extern "C" void vta_load(VTA_READ_PORT(vta::load_beat_t, inp_port), vta::address_t inputs,
+                         VTA_READ_PORT(vta::load_beat_t, wgt_port), vta::address_t weights,
                          vta::Channel<vta::insn_t>& load_queue, vta::Channel<vta::token_t>& g2l,
                          vta::Channel<vta::token_t>& l2g, vta::InpSram::memory_t inp_mem,
                          vta::WgtSram::memory_t wgt_mem, vta_errors_t* errors,
                          vta_count_t* executed, vta_count_t* busy, vta_count_t* waited) {
-    VTA_AXI_READ(inputs)
-    VTA_AXI_READ(weights)
+    VTA_AXI_READ(inp_port)
+    VTA_AXI_READ(wgt_port)
 #pragma HLS INTERFACE mode = axis port = load_queue
 #pragma HLS INTERFACE mode = axis port = g2l
 #pragma HLS INTERFACE mode = axis port = l2g
@@ -24,7 +24,8 @@ extern "C" void vta_load(VTA_READ_PORT(vta::load_beat_t, inputs),
     VTA_AXI_LITE(waited)
     VTA_AXI_LITE(return)
     static vta::Status status;
-    vta::load_step(inputs, weights, load_queue, g2l, l2g, inp_mem, wgt_mem, status);
+    vta::load_step(inp_port, inputs, wgt_port, weights, load_queue, g2l, l2g, inp_mem, wgt_mem,
+                   status);
     *errors = status.errors;
     *executed = status.insns;
     *busy = status.busy;

@@ -22,18 +22,20 @@ inline bool fits(const Block& block, int depth) {
 
 // Executes one instruction of the queue.
 template <class Port>
-void load_step(Port inp_port, Port wgt_port, Channel<insn_t>& queue, Channel<token_t>& from_compute,
-               Channel<token_t>& to_compute, InpSram::memory_t inp_mem, WgtSram::memory_t wgt_mem,
-               Status& status) {
+void load_step(Port inp_port, const address_t& inp_base, Port wgt_port, const address_t& wgt_base,
+               Channel<insn_t>& queue, Channel<token_t>& from_compute, Channel<token_t>& to_compute,
+               InpSram::memory_t inp_mem, WgtSram::memory_t wgt_mem, Status& status) {
     const insn_t insn = queue.read();
     const Block block = Block::of(insn);
     if (field<isa::Mem::pop_next_at>(insn)) status.waited += await_token(from_compute);
     if (block.is(MemType::INP) && fits(block, InpSram::depth)) {
         SramSink<InpSram> sink = {inp_mem};
-        status.busy += load_block<8 * isa::inp_bytes, load_port_bits>(inp_port, block, sink);
+        status.busy +=
+            load_block<8 * isa::inp_bytes, load_port_bits>(inp_port, inp_base, block, sink);
     } else if (block.is(MemType::WGT) && fits(block, WgtSram::depth)) {
         SramSink<WgtSram> sink = {wgt_mem};
-        status.busy += load_block<8 * isa::wgt_bytes, load_port_bits>(wgt_port, block, sink);
+        status.busy +=
+            load_block<8 * isa::wgt_bytes, load_port_bits>(wgt_port, wgt_base, block, sink);
     } else {
         status.report(SRAM_RANGE);
     }

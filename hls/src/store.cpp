@@ -1,11 +1,11 @@
 #include "tops.hpp"
 
-extern "C" void vta_store(VTA_WRITE_PORT(vta::store_beat_t, outputs),
+extern "C" void vta_store(VTA_WRITE_PORT(vta::store_beat_t, out_port), vta::address_t outputs,
                           vta::Channel<vta::insn_t>& store_queue, vta::Channel<vta::token_t>& g2s,
                           vta::Channel<vta::token_t>& s2g, vta::OutSram::memory_t out_mem,
                           vta_errors_t* errors, vta_count_t* executed, vta_count_t* busy,
                           vta_count_t* waited) {
-    VTA_AXI_WRITE(outputs)
+    VTA_AXI_WRITE(out_port)
 #pragma HLS INTERFACE mode = axis port = store_queue
 #pragma HLS INTERFACE mode = axis port = g2s
 #pragma HLS INTERFACE mode = axis port = s2g
@@ -18,7 +18,7 @@ extern "C" void vta_store(VTA_WRITE_PORT(vta::store_beat_t, outputs),
     VTA_AXI_LITE(waited)
     VTA_AXI_LITE(return)
     static vta::Status status;
-    vta::store_step(outputs, store_queue, g2s, s2g, out_mem, status);
+    vta::store_step(out_port, outputs, store_queue, g2s, s2g, out_mem, status);
     *errors = status.errors;
     *executed = status.insns;
     *busy = status.busy;

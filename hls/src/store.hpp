@@ -17,10 +17,12 @@ typedef ap_uint<store_port_bits> store_beat_t;
 
 // Returns the turns that the loop took.
 template <class Port>
-beat_t store_block(Port port, const Block& block, const OutSram::memory_t out_mem) {
+beat_t store_block(Port port, const address_t& base, const Block& block,
+                   const OutSram::memory_t out_mem) {
     constexpr int beats = 8 * isa::out_bytes / store_port_bits;  // of an element
     constexpr int word_beats = OutSram::element_t::word_bits / store_port_bits;
-    BurstPlan<store_port_bits> plan(block.dram_base * beats, beat_t(block.x_size) * beats,
+    const beat_t first = base / (store_port_bits / 8) + block.dram_base * beats;
+    BurstPlan<store_port_bits> plan(first, beat_t(block.x_size) * beats,
                                     beat_t(block.x_stride) * beats, block.y_size);
     beat_t part = 0, left = 0, at = 0, turns = 0;
     ap_uint<8> under_way = 0;
@@ -63,8 +65,9 @@ store_responses:
 
 // Executes one instruction of the queue. Padding has no meaning in STORE.
 template <class Port>
-void store_step(Port port, Channel<insn_t>& queue, Channel<token_t>& from_compute,
-                Channel<token_t>& to_compute, const OutSram::memory_t out_mem, Status& status) {
+void store_step(Port port, const address_t& base, Channel<insn_t>& queue,
+                Channel<token_t>& from_compute, Channel<token_t>& to_compute,
+                const OutSram::memory_t out_mem, Status& status) {
     const insn_t insn = queue.read();
     const Block block = Block::of(insn);
     const ap_uint<34> elements = ap_uint<34>(block.x_size) * block.y_size;
@@ -75,7 +78,7 @@ void store_step(Port port, Channel<insn_t>& queue, Channel<token_t>& from_comput
         } else if (elements + block.sram_base > OutSram::depth) {
             status.report(SRAM_RANGE);
         } else {
-            status.busy += store_block(port, block, out_mem);
+            status.busy += store_block(port, base, block, out_mem);
         }
     }
     if (field<isa::Mem::push_prev_at>(insn)) to_compute.write(1);

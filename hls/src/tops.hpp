@@ -16,12 +16,13 @@ typedef ap_uint<32> vta_count_t;
 
 extern "C" {
 
-void vta_fetch(vta_count_t insn_count, VTA_READ_PORT(vta::insn_beat_t, insns),
-               vta::Channel<vta::insn_t>& load_queue, vta::Channel<vta::insn_t>& compute_queue,
-               vta::Channel<vta::insn_t>& store_queue, vta_errors_t* errors, vta_count_t* executed,
-               vta_count_t* busy);
+void vta_fetch(vta_count_t insn_count, VTA_READ_PORT(vta::insn_beat_t, insn_port),
+               vta::address_t insns, vta::Channel<vta::insn_t>& load_queue,
+               vta::Channel<vta::insn_t>& compute_queue, vta::Channel<vta::insn_t>& store_queue,
+               vta_errors_t* errors, vta_count_t* executed, vta_count_t* busy);
 
-void vta_load(VTA_READ_PORT(vta::load_beat_t, inputs), VTA_READ_PORT(vta::load_beat_t, weights),
+void vta_load(VTA_READ_PORT(vta::load_beat_t, inp_port), vta::address_t inputs,
+              VTA_READ_PORT(vta::load_beat_t, wgt_port), vta::address_t weights,
               vta::Channel<vta::insn_t>& load_queue, vta::Channel<vta::token_t>& g2l,
               vta::Channel<vta::token_t>& l2g, vta::InpSram::memory_t inp_mem,
               vta::WgtSram::memory_t wgt_mem, vta_errors_t* errors, vta_count_t* executed,
@@ -29,7 +30,8 @@ void vta_load(VTA_READ_PORT(vta::load_beat_t, inputs), VTA_READ_PORT(vta::load_b
 
 // `done_o` is 1 after FINISH, 0 after any other instruction; `finished` is driven by FINISH alone,
 // so its valid signal is a pulse for an edge-sensitive interrupt input.
-void vta_compute(VTA_READ_PORT(vta::uop_beat_t, uops), VTA_READ_PORT(vta::acc_beat_t, biases),
+void vta_compute(VTA_READ_PORT(vta::uop_beat_t, uop_port), vta::address_t uops,
+                 VTA_READ_PORT(vta::acc_beat_t, acc_port), vta::address_t biases,
                  vta::Channel<vta::insn_t>& compute_queue, vta::Channel<vta::token_t>& l2g,
                  vta::Channel<vta::token_t>& g2l, vta::Channel<vta::token_t>& s2g,
                  vta::Channel<vta::token_t>& g2s, vta::InpSram::memory_t inp_mem,
@@ -37,10 +39,10 @@ void vta_compute(VTA_READ_PORT(vta::uop_beat_t, uops), VTA_READ_PORT(vta::acc_be
                  vta::token_t* finished, vta_count_t* done_o, vta_errors_t* errors,
                  vta_count_t* executed, vta_count_t* busy, vta_count_t* waited);
 
-void vta_store(VTA_WRITE_PORT(vta::store_beat_t, outputs), vta::Channel<vta::insn_t>& store_queue,
-               vta::Channel<vta::token_t>& g2s, vta::Channel<vta::token_t>& s2g,
-               vta::OutSram::memory_t out_mem, vta_errors_t* errors, vta_count_t* executed,
-               vta_count_t* busy, vta_count_t* waited);
+void vta_store(VTA_WRITE_PORT(vta::store_beat_t, out_port), vta::address_t outputs,
+               vta::Channel<vta::insn_t>& store_queue, vta::Channel<vta::token_t>& g2s,
+               vta::Channel<vta::token_t>& s2g, vta::OutSram::memory_t out_mem,
+               vta_errors_t* errors, vta_count_t* executed, vta_count_t* busy, vta_count_t* waited);
 
 }  // extern "C"
 

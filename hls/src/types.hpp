@@ -14,7 +14,8 @@ typedef ap_uint<1> token_t;
 typedef ap_uint<32> uop_t;
 // SRAM indices: no buffer has more than 2^16 elements, sums are taken modulo the depth.
 typedef ap_uint<16> index_t;
-typedef ap_uint<32> beat_t;  // number or address of a bus beat
+typedef ap_uint<32> beat_t;     // number or address of a bus beat
+typedef ap_uint<32> address_t;  // byte address
 
 constexpr int least(int a, int b) { return a < b ? a : b; }
 

@@ -116,9 +116,9 @@ struct Machine {
     unsigned counts[4];  // of l2g, g2l, g2s, s2g: a stream does not tell
 
     void fetch(const Case& c) {
-        Bytes program(c.memory.begin() + static_cast<long>(c.insn_phys), c.memory.end());
-        vta_fetch(static_cast<unsigned>(c.insn_count), insns.pull(program), load_queue,
-                  compute_queue, store_queue, &errors, &executed, &busy);
+        vta_fetch(static_cast<unsigned>(c.insn_count), insns.pull(c.memory),
+                  static_cast<unsigned>(c.insn_phys), load_queue, compute_queue, store_queue,
+                  &errors, &executed, &busy);
     }
     // Executes `insn`, the head of its queue, if its tokens are there.
     bool step(Case& c, const vta::insn_t& insn, int module) {
@@ -143,14 +143,14 @@ struct Machine {
     }
     void call(Case& c, int module) {
         if (module == 0) {
-            vta_load(inputs.pull(c.memory), weights.pull(c.memory), load_queue, g2l, l2g, inp_mem,
-                     wgt_mem, &errors, &executed, &busy, &waited);
+            vta_load(inputs.pull(c.memory), 0, weights.pull(c.memory), 0, load_queue, g2l, l2g,
+                     inp_mem, wgt_mem, &errors, &executed, &busy, &waited);
         } else if (module == 1) {
-            vta_compute(uops.pull(c.memory), biases.pull(c.memory), compute_queue, l2g, g2l, s2g,
-                        g2s, inp_mem, wgt_mem, out_mem, &finished, &done, &errors, &executed, &busy,
-                        &waited);
+            vta_compute(uops.pull(c.memory), 0, biases.pull(c.memory), 0, compute_queue, l2g, g2l,
+                        s2g, g2s, inp_mem, wgt_mem, out_mem, &finished, &done, &errors, &executed,
+                        &busy, &waited);
         } else {
-            vta_store(outputs.pull(c.memory), store_queue, g2s, s2g, out_mem, &errors, &executed,
+            vta_store(outputs.pull(c.memory), 0, store_queue, g2s, s2g, out_mem, &errors, &executed,
                       &busy, &waited);
             outputs.push(c.memory);
         }

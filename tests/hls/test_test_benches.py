@@ -64,6 +64,22 @@ def test_conformance_tb_wrong_expectation_fails(conformance_tb, tmp_path):
     assert done.stdout.endswith(": 1 bytes differ\n")
 
 
+@pytest.mark.parametrize("top", TOPS)
+def test_top_gives_the_tool_whole_pragmas(top):
+    compiler = shutil.which("g++")
+    assert compiler, "g++ must be installed"
+    words = [w for w in compile_command(HwConfig(), compiler) if w not in ("-shared", "-fPIC")]
+    more = ["-D__VITIS_HLS__", "-DVTA_ARRAY_PORTS", "-E", f"-I{HLS / 'tb/portable'}"]
+    done = subprocess.run(
+        [*words, *more, str(HLS / top)], capture_output=True, text=True, check=True
+    )
+    pragmas = [line for line in done.stdout.splitlines() if "#pragma HLS" in line]
+    assert len(pragmas) > 20
+    assert not [line for line in pragmas if "VTA_" in line], "a macro that was not replaced"
+    ports = [line for line in pragmas if "m_axi" in line]
+    assert ports and all("burst_length = 16" in line for line in ports)
+
+
 def test_packed_multiply_is_exact_for_all_int8(tmp_path):
     program = _compile(tmp_path, "packed_multiply_tb")
     done = subprocess.run([program], capture_output=True, text=True, check=False)
