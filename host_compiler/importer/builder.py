@@ -21,6 +21,7 @@ from host_compiler.importer.carriers import (
 from host_compiler.importer.fraction import with_bias_fraction
 from host_compiler.importer.source import OnnxModel, OnnxNode
 from host_compiler.ir import (
+    DTYPES,
     Concat,
     CpuOp,
     Graph,
@@ -51,6 +52,8 @@ class GraphBuilder:
         self.model = model
         self.values: dict[str, Value] = {}
         self.nodes: list[Node] = []
+        self.current: OnnxNode | None = None
+        """The ONNX node that is being imported."""
         self.carriers: dict[str, Carrier] = {
             name: Const(array) for name, array in model.constants.items()
         }
@@ -86,13 +89,21 @@ class GraphBuilder:
     def shape(self, name: str) -> tuple[int, ...]:
         """The fixed shape of an ONNX value."""
         if name not in self.model.shapes:
-            raise CompileError(f"value {name!r}: shape must follow from the input shapes")
+            raise self._wrong(f"shape of {name!r} must follow from the input shapes")
         return self.model.shapes[name]
+
+    def _wrong(self, reason: str) -> CompileError:
+        """The error for the node that is being imported, or for the model's ends."""
+        if self.current is None:
+            return CompileError(f"model: {reason}")
+        return refuse(self.current, reason)
 
     # ---- appending -----------------------------------------------------------------------
 
     def value(self, base: str, shape: Sequence[int], dtype: str, quant: Quant | None = None) -> str:
         """Declare a value with a name that is not taken."""
+        if dtype not in DTYPES:
+            raise self._wrong(f"elements of {base!r} must be {', '.join(DTYPES)}, not {dtype}")
         name, number = base, 1
         while name in self.values:
             number += 1
@@ -119,6 +130,12 @@ class GraphBuilder:
         quant: Quant | None = None,
     ) -> str:
         """Append a processor operator; returns its output value."""
+        for array in constants:
+            if array.dtype.name not in DTYPES:
+                found = "string" if array.dtype.kind in "OSU" else array.dtype.name
+                raise self._wrong(f"constants must be {', '.join(DTYPES)}, not {found}")
+            if not array.size:
+                raise self._wrong(f"constants must have elements, not shape {list(array.shape)}")
         out = self.value(base, shape, dtype, quant)
         self.append(
             CpuOp(

@@ -85,7 +85,11 @@ def bias_fields(
         units = found.array.astype(np.float64).reshape(-1) / scale
     else:
         raise refuse(node, "bias must be constant")
+    if units.size not in (1, channels):
+        raise refuse(node, f"bias must have {channels} values, one per channel, not {units.size}")
     units = np.broadcast_to(units, (channels,)).astype(np.float64)
+    if np.isnan(units).any():
+        raise refuse(node, "bias must be finite")
     if np.abs(units).max(initial=0) >= np.iinfo(np.int32).max:
         raise refuse(node, "bias must fit 32 bits in units of input scale times weight scale")
     whole, fraction = whole_units(units)
@@ -119,6 +123,13 @@ def conv(graph: GraphBuilder, node: OnnxNode) -> None:
     shape = graph.shape(node.input(0))
     if integers.ndim == 3:
         integers, shape = integers[:, :, None], (*shape[:2], 1, shape[2])
+    group = int(node.attributes.get("group", 1))
+    if group < 1 or integers.shape[0] % group or integers.shape[1] * group != shape[1]:
+        raise refuse(
+            node,
+            f"weights of shape {list(integers.shape)} in {group} groups must fit {shape[1]} input "
+            "channels",
+        )
     scale = _sum_scale(x, weight)
     bias, fraction = bias_fields(graph, node, 2, scale, integers.shape[0])
     fields = {
@@ -191,6 +202,16 @@ def _transposed_pads(
     return before[0], before[1], after[0], after[1]
 
 
+def _adds_per_column(graph: GraphBuilder, node: OnnxNode) -> bool:
+    """Whether what a Gemm adds is the same in every row, as a bias is."""
+    shape = graph.shape(node.input(2)) if node.input(2) else ()
+    out = graph.shape(node.outputs[0])
+    wide = (1,) * (len(out) - len(shape)) + shape
+    if any(given not in (1, extent) for given, extent in zip(wide, out, strict=True)):
+        raise refuse(node, f"bias of shape {list(shape)} must fit the result's {list(out)}")
+    return all(extent == 1 for extent in wide[:-1])
+
+
 @handles("Gemm", "MatMul")
 def matrix_product(graph: GraphBuilder, node: OnnxNode) -> None:
     """x · W with a constant W, as a 1x1 convolution over rows."""
@@ -201,6 +222,7 @@ def matrix_product(graph: GraphBuilder, node: OnnxNode) -> None:
         or operands[1].integers.ndim != 2
         or node.attributes.get("transA", 0)
         or (alpha, beta) != (1.0, 1.0)
+        or not _adds_per_column(graph, node)
     ):
         on_processor(graph, node)
         return

@@ -35,7 +35,17 @@ def reshape(graph: GraphBuilder, node: OnnxNode) -> None:
         graph.carriers[node.outputs[0]] = Plain(graph.reshape(value, shape))
 
 
-@handles("Identity", "Dropout")
+@handles("Dropout")
+def dropout(graph: GraphBuilder, node: OnnxNode) -> None:
+    """Nothing at inference, if nobody reads the mask."""
+    if len(node.outputs) > 1 and graph.uses(node.outputs[1]):
+        raise refuse(node, f"output {node.outputs[1]!r}, the mask, is not supported; remove it")
+    if node.input(2) and bool(graph.const(node, 2).any()):
+        raise refuse(node, "training mode is not supported; export the model for inference")
+    graph.carriers[node.outputs[0]] = graph.carrier(node, 0)
+
+
+@handles("Identity")
 def identity(graph: GraphBuilder, node: OnnxNode) -> None:
     """Nothing at inference."""
     graph.carriers[node.outputs[0]] = graph.carrier(node, 0)

@@ -67,21 +67,23 @@ def on_processor(graph: GraphBuilder, node: OnnxNode) -> None:
         _check_resize(node)
     inputs: list[str] = []
     constants: list[np.ndarray[Any, Any]] = []
+    last = max((index for index, name in enumerate(node.inputs) if name), default=0)
+    absent = [index for index in range(last) if not node.inputs[index]]
     for index, name in enumerate(node.inputs):
         if not name:
             continue
         found = graph.carrier(node, index)
-        if isinstance(found, Const | QuantConst) and index > 0:
+        if isinstance(found, Const) and not found.array.size and node.op == "Resize":
+            absent.append(index)  # how exporters spell absent inputs of Resize
+        elif isinstance(found, Const | QuantConst) and index > 0:
             constants.append(graph.const(node, index))
         elif constants:
             raise refuse(node, f"input {name!r} must come before the constant ones")
         else:
             inputs.append(graph.real_value(name, found))
     attributes = {key: _plain(node, key, value) for key, value in node.attributes.items()}
-    given = [index for index, name in enumerate(node.inputs) if name]
-    absent = [index for index in range(max(given, default=0)) if index not in given]
     if absent:
-        attributes["absent"] = absent
+        attributes["absent"] = sorted(absent)
     for index, name in enumerate(node.outputs):
         if index and name and graph.uses(name):
             raise refuse(node, f"output {name!r} is not supported")

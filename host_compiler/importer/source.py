@@ -15,6 +15,7 @@ from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
 from onnx import numpy_helper
 
 from host_compiler.importer.folding import fold_constants
+from host_compiler.importer.limits import check_ends, check_nodes, dtype_name
 from host_compiler.importer.operator_form import expand_operator_form
 from vta_pynq.errors import CompileError
 
@@ -77,11 +78,14 @@ def load_onnx(source: ModelSource, shapes: Shapes | None = None) -> OnnxModel:
     """
     model = read_onnx(source)
     opset = _check_opset(model)
+    check_ends(model)
+    check_nodes(model)
     expand_operator_form(model)
     _fix_shapes(model, dict(shapes or {}))
     try:
         if not all(value.type.tensor_type.HasField("shape") for value in model.graph.output):
-            model = onnx.shape_inference.infer_shapes(model)  # the checker asks for their rank
+            # The checker asks for their rank.
+            model = onnx.shape_inference.infer_shapes(model, strict_mode=True, data_prop=True)
         onnx.checker.check_model(model)
         model = fold_constants(model)
     except (onnx.checker.ValidationError, onnx.shape_inference.InferenceError) as error:
@@ -206,7 +210,11 @@ def _fix_shapes(model: onnx.ModelProto, shapes: dict[str, Sequence[int] | int]) 
     if unused:
         raise CompileError(f"shape for {sorted(unused)[0]!r} must name an input or its extent")
     del model.graph.value_info[:]
+    inputs = {value.name: value for value in model.graph.input}
     for value in model.graph.output:
+        if value.name in inputs:
+            value.CopyFrom(inputs[value.name])
+            continue
         for dim in value.type.tensor_type.shape.dim:
             dim.Clear()  # inference fills in what follows from the inputs
 
@@ -219,7 +227,7 @@ def _decode(model: onnx.ModelProto, opset: int) -> OnnxModel:
     for value in values:
         tensor = value.type.tensor_type
         if tensor.elem_type:
-            dtypes[value.name] = onnx.helper.tensor_dtype_to_np_dtype(tensor.elem_type).name
+            dtypes[value.name] = dtype_name(tensor.elem_type)
         if all(dim.HasField("dim_value") for dim in tensor.shape.dim):
             shapes[value.name] = tuple(dim.dim_value for dim in tensor.shape.dim)
     for name, array in constants.items():

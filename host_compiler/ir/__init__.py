@@ -1,6 +1,6 @@
 """The compiler's typed graph: values, nodes with exact integer meaning, and a verifier."""
 
-from host_compiler.ir.graph import Graph, Quant, Value
+from host_compiler.ir.graph import DTYPES, Graph, Quant, Value
 from host_compiler.ir.nodes import (
     Accumulate,
     Concat,
@@ -18,6 +18,7 @@ from host_compiler.ir.nodes import (
 from host_compiler.ir.stages import AddTerm, FixedPoint, PoolStage, Requant, Rounding, Stage
 
 __all__ = [
+    "DTYPES",
     "Accumulate",
     "AddTerm",
     "Concat",

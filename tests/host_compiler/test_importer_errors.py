@@ -106,7 +106,9 @@ def test_import_wrong_shapes_refused(shapes, wanted):
 
 def test_import_contradicting_shapes_refused():
     model = net(w=np.ones((4, 5, 3, 3), "i1"))
-    assert message(model, {"batch": 1}).startswith("model: must be valid ONNX: ")
+    assert message(model, {"batch": 1}) == (
+        "node conv (Conv): weights of shape [4, 5, 3, 3] in 1 groups must fit 3 input channels"
+    )
 
 
 def test_import_unknown_operator_refused_with_node_and_reason():
