@@ -26,6 +26,7 @@ from onnxruntime.quantization import (
 )
 from onnxruntime.quantization.shape_inference import quant_pre_process
 
+from host_compiler.importer.limits import check_ends
 from host_compiler.importer.source import read_onnx
 from host_compiler.quantize.data import Samples, batches, check_labels, check_samples
 from host_compiler.quantize.dequantised import dequantised
@@ -163,6 +164,8 @@ def _prepare(
                 "model: must be float, not quantised already; ask to quantise it again"
             )
         proto = dequantised(proto)
+    check_ends(proto)
+    _check_weights(proto)
     source, target = folder / "float.onnx", folder / "prepared.onnx"
     try:
         if not all(value.type.tensor_type.HasField("shape") for value in proto.graph.output):
@@ -176,6 +179,28 @@ def _prepare(
         raise CompileError(f"model: must be valid ONNX: {text[:300]}") from None
 
 
+def _check_weights(model: onnx.ModelProto) -> None:
+    for tensor in model.graph.initializer:
+        array = numpy_helper.to_array(tensor)
+        if array.dtype.kind == "f" and not np.isfinite(array).all():
+            raise CompileError(
+                f"initialiser {tensor.name}: values must be finite, not NaN or infinite; train or "
+                "export the model again"
+            )
+
+
+@contextlib.contextmanager
+def _running() -> Iterator[None]:
+    """Errors of onnxruntime as ours: it raises its own, without a common base."""
+    try:
+        yield
+    except CompileError:
+        raise
+    except Exception as error:
+        text = " ".join(str(error).split())
+        raise CompileError(f"model: must run in onnxruntime, which says: {text[:300]}") from error
+
+
 def _quantise(
     prepared: onnx.ModelProto,
     samples: Samples,
@@ -187,26 +212,28 @@ def _quantise(
     out = folder / "quantised.onnx"
     scratch = onnx.ModelProto()
     scratch.CopyFrom(prepared)  # onnxruntime moves the weights of what it is given to a file
-    quantize_static(
-        scratch,
-        out,
-        _Reader(samples, batch),
-        quant_format=QuantFormat.QDQ,
-        activation_type=QuantType.QInt8,
-        weight_type=QuantType.QInt8,
-        per_channel=per_channel,
-        calibrate_method=_METHODS[method],
-        extra_options={"ActivationSymmetric": True, "WeightSymmetric": True},
-    )
+    with _running():
+        quantize_static(
+            scratch,
+            out,
+            _Reader(samples, batch),
+            quant_format=QuantFormat.QDQ,
+            activation_type=QuantType.QInt8,
+            weight_type=QuantType.QInt8,
+            per_channel=per_channel,
+            calibrate_method=_METHODS[method],
+            extra_options={"ActivationSymmetric": True, "WeightSymmetric": True},
+        )
     return onnx.load(out)
 
 
 def _session(model: onnx.ModelProto) -> onnxruntime.InferenceSession:
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 3
-    return onnxruntime.InferenceSession(
-        model.SerializeToString(), options, providers=["CPUExecutionProvider"]
-    )
+    with _running():
+        return onnxruntime.InferenceSession(
+            model.SerializeToString(), options, providers=["CPUExecutionProvider"]
+        )
 
 
 def _batch(shapes: dict[str, tuple[Any, ...]]) -> int:
@@ -268,7 +295,7 @@ def _quiet() -> Iterator[None]:
     """Keep what onnxruntime logs and prints out of the user's way while it works."""
     root = logging.getLogger()
     level = root.level
-    root.setLevel(logging.ERROR)
+    root.setLevel(logging.CRITICAL)  # its errors become ours
     try:
         with contextlib.redirect_stdout(io.StringIO()):
             yield
