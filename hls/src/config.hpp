@@ -19,6 +19,9 @@
 #ifndef VTA_BURST_BEATS
 #define VTA_BURST_BEATS 16
 #endif
+// Beats that a test bench allocates behind a memory port; cosimulation wants to know, hardware does
+// not.
+#define VTA_PORT_BEATS 1048576
 // Bursts that a mover requests before it takes the first beat: 8 of 16 beats hide a latency of 128
 // cycles.
 #define VTA_BURSTS_AHEAD 8

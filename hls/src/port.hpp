@@ -18,8 +18,6 @@
 #define VTA_WRITE_PORT(type, name) hls::burst_maxi<type> name
 #define VTA_BURST_PORTS
 #else
-// The length says nothing about hardware; a test bench allocates as much.
-#define VTA_PORT_BEATS (1 << 20)
 #define VTA_READ_PORT(type, name) const type name[VTA_PORT_BEATS]
 #define VTA_WRITE_PORT(type, name) type name[VTA_PORT_BEATS]
 #endif

@@ -23,13 +23,13 @@
     VTA_PRAGMA(HLS DEPENDENCE variable = array type = inter direction = RAW distance = \
                    turns dependent = true)
 #define VTA_AXI_LITE(name) VTA_PRAGMA(HLS INTERFACE mode = s_axilite port = name bundle = control)
-#define VTA_AXI_READ(name)                                                            \
-    VTA_PRAGMA(HLS INTERFACE mode = m_axi port = name bundle = name offset =          \
-                   off max_read_burst_length = VTA_BURST_BEATS num_read_outstanding = \
+#define VTA_AXI_READ(name)                                                                       \
+    VTA_PRAGMA(HLS INTERFACE mode = m_axi port = name bundle = name offset = off depth =         \
+                   VTA_PORT_BEATS max_read_burst_length = VTA_BURST_BEATS num_read_outstanding = \
                        VTA_BURSTS_AHEAD)
-#define VTA_AXI_WRITE(name)                                                             \
-    VTA_PRAGMA(HLS INTERFACE mode = m_axi port = name bundle = name offset =            \
-                   off max_write_burst_length = VTA_BURST_BEATS num_write_outstanding = \
+#define VTA_AXI_WRITE(name)                                                                        \
+    VTA_PRAGMA(HLS INTERFACE mode = m_axi port = name bundle = name offset = off depth =           \
+                   VTA_PORT_BEATS max_write_burst_length = VTA_BURST_BEATS num_write_outstanding = \
                        VTA_BURSTS_AHEAD)
 #define VTA_USE_DSP(value) VTA_PRAGMA(HLS BIND_OP variable = value op = mul impl = dsp latency = 2)
 #else

@@ -20,14 +20,14 @@ CASES = sorted(p for p in (ROOT / "tests/conformance").iterdir() if p.is_dir())
 TOPS = tuple(f"src/{name}.cpp" for name in ("fetch", "load", "compute", "store"))
 
 
-def _compile(folder, bench, *sources):
+def _compile(folder, bench, *sources, more=()):
     compiler = shutil.which("g++")
     assert compiler, "g++ must be installed"
     program = folder / bench
     words = [w for w in compile_command(HwConfig(), compiler) if w not in ("-shared", "-fPIC")]
     files = [str(HLS / name) for name in (f"tb/{bench}.cpp", *sources)]
     done = subprocess.run(
-        [*words, f"-I{HLS / 'tb/portable'}", *files, "-o", str(program)],
+        [*words, *more, f"-I{HLS / 'tb/portable'}", *files, "-o", str(program)],
         capture_output=True,
         text=True,
         check=False,
@@ -37,9 +37,11 @@ def _compile(folder, bench, *sources):
     return program
 
 
-@pytest.fixture(scope="module")
-def conformance_tb(tmp_path_factory):
-    return _compile(tmp_path_factory.mktemp("tb"), "conformance_tb", *TOPS)
+@pytest.fixture(scope="module", params=["arrays", "bursts"])
+def conformance_tb(request, tmp_path_factory):
+    """The bench with plain arrays as memory ports, and as Vitis HLS would see it."""
+    more = ["-D__VITIS_HLS__"] if request.param == "bursts" else []
+    return _compile(tmp_path_factory.mktemp("tb"), "conformance_tb", *TOPS, more=more)
 
 
 @pytest.mark.parametrize("path", CASES, ids=lambda p: p.name)
