@@ -14,8 +14,8 @@ import tempfile
 
 from source_copy import copy_sources
 
-TESTS = ("tests/sim", "tests/lint", "tests/timing", "tests/program")
-"""The folders whose tests drive C code with random or hostile input."""
+TESTS = ("tests/sim", "tests/lint", "tests/timing", "tests/cpu_ops")
+"""The folders whose tests drive C code with random or hostile input; their fast tests."""
 
 FLAGS = "-fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer -g"
 
@@ -47,7 +47,7 @@ def main() -> int:
             "PYTHONMALLOC": "malloc",
         }
         tests = [name for name in TESTS if (copy / name).exists()]
-        words = ["-m", "pytest", "-q", "-p", "no:cacheprovider", "-m", "not board and not csim"]
+        words = ["-m", "pytest", "-q", "-p", "no:cacheprovider", "-m", "not slow and not board and not csim"]
         return subprocess.run(
             [sys.executable, *words, *tests, *sys.argv[1:]], cwd=copy, env=environment, check=False
         ).returncode
