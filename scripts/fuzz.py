@@ -47,7 +47,8 @@ def main() -> int:
             "PYTHONMALLOC": "malloc",
         }
         tests = [name for name in TESTS if (copy / name).exists()]
-        words = ["-m", "pytest", "-q", "-p", "no:cacheprovider", "-m", "not slow and not board and not csim"]
+        chosen = "not slow and not board and not csim"
+        words = ["-m", "pytest", "-q", "-p", "no:cacheprovider", "-m", chosen]
         return subprocess.run(
             [sys.executable, *words, *tests, *sys.argv[1:]], cwd=copy, env=environment, check=False
         ).returncode
