@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import pathlib
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
@@ -98,7 +99,11 @@ def overlay(request: pytest.FixtureRequest, device_name: str) -> Iterator[VtaOve
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     device = config.getoption("--device")
+    compiles = shutil.which(os.environ.get("CXX") or "g++") is not None
     for item in items:
+        if "csim" in item.keywords and not compiles:
+            reason = "compiles the HLS C++: install a C++ compiler (Debian and Ubuntu: g++)"
+            item.add_marker(pytest.mark.skip(reason=reason))
         if "board" in item.keywords and device != "board":
             item.add_marker(pytest.mark.skip(reason="needs a board: pytest --device board"))
         if "simulator" in item.keywords and device != "sim":
