@@ -41,7 +41,7 @@ def main() -> int:
         subprocess.run(build, cwd=copy, env=environment, check=True)
         environment |= {
             "LD_PRELOAD": library,
-            # The interpreter itself leaks at exit; absurd sizes must end in MemoryError, as without.
+            # The interpreter leaks at exit; absurd sizes must end in MemoryError, as without.
             "ASAN_OPTIONS": "detect_leaks=0:abort_on_error=1:allocator_may_return_null=1",
             "UBSAN_OPTIONS": "print_stacktrace=1",
             "PYTHONMALLOC": "malloc",

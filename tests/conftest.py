@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import os
-import shutil
 import pathlib
+import shutil
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
