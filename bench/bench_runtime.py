@@ -70,7 +70,7 @@ def run(quick: bool) -> list[Row]:
         median, spread = wall_s(model.run, repeats * PER_CALL)
         rows.append(
             Row("empty program, wall", median * 1e6, "us", TARGET_US,
-                "model.run(), engine thread included", spread)
+                "model.run() on the simulated device", spread)
         )  # fmt: skip
         median, spread = median_s(batch, repeats)
         rows.append(

@@ -47,3 +47,11 @@ def test_facts_of_random_bits_agree_with_a_decode(seed):
     for length in (1, 2, 7, 100):
         words = rng.integers(0, 1 << 64, (length, 2), np.uint64)
         assert facts(words) == plain_facts(words)
+
+
+def test_brief_is_a_few_moves_and_nothing_else():
+    gemm = {"opcode": Opcode.GEMM, "uop_end": 1, "iter_out": 1, "iter_in": 1}
+    assert StreamFacts(stream([FINISH]), CONFIG).is_brief
+    assert StreamFacts(stream([LOAD_NOP, STORE_NOP, FINISH]), CONFIG).is_brief
+    assert not StreamFacts(stream([gemm, FINISH]), CONFIG).is_brief
+    assert not StreamFacts(stream([LOAD_NOP] * 20 + [FINISH]), CONFIG).is_brief

@@ -1,8 +1,8 @@
 """The simulated accelerator: four register-exact blocks in front of one engine.
 
 Writing the start registers runs the engine on the instructions that fetch is told of, in a
-thread of its own as hardware would, so a driver's deadline works. The order in which the blocks
-are started does not matter. Queues, tokens, SRAM and the done flag stay as they are between
+thread of its own as hardware would, so a driver's deadline works; a few moves, which take less
+time than waking a thread, run at once. The order in which the blocks are started does not matter. Queues, tokens, SRAM and the done flag stay as they are between
 runs; only a download clears them.
 """
 
@@ -103,7 +103,7 @@ class AcceleratorModel:
 
     def started(self) -> None:
         """Hand a run to the engine once every block that it needs is started."""
-        job = self._dispatch()
+        job = self._dispatch(inline=True)
         if job is None:
             return
         # The lock is held exactly once here, by the bus access that wrote the register.
@@ -113,7 +113,11 @@ class AcceleratorModel:
         finally:
             self._lock.acquire()
 
-    def _dispatch(self) -> Job | None:
+    def _dispatch(self, inline: bool = False) -> Job | None:
+        """Start a run in the worker; `inline`, run a brief one here and now, with the bus held.
+
+        Waking another thread takes longer than a few moves do.
+        """
         fetch = self.blocks["fetch"]
         if self._busy or self.hung or not fetch.started:
             return None
@@ -123,6 +127,10 @@ class AcceleratorModel:
             return None
         self._busy = True
         bases = self._bases()
+        brief = facts is not None and facts.is_brief and not fetch.auto_restart
+        if inline and brief and self._pace is None:
+            self._run(phys, count, bases, facts)
+            return None
         return self._worker.submit(lambda: self._run(phys, count, bases, facts))
 
     def _served(self, facts: StreamFacts) -> bool:

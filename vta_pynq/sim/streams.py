@@ -15,6 +15,9 @@ from vta_pynq.isa.table import MEM_FORMAT, Module, Opcode, module_of
 
 __all__ = ["StreamFacts"]
 
+_BRIEF_INSNS = 8
+"""A move fills one SRAM at most, so that this many cannot hold the bus for long."""
+
 
 @dataclasses.dataclass(frozen=True)
 class _Head:
@@ -68,6 +71,14 @@ class StreamFacts:
             if module is not None:
                 total[module] += count
         return total
+
+    @functools.cached_property
+    def is_brief(self) -> bool:
+        """Whether the stream is a few moves and nothing else: over in some microseconds."""
+        if len(self._firsts) > _BRIEF_INSNS:
+            return False
+        opcodes = {word & self._head.opcode for word in self._firsts.tolist()}
+        return opcodes <= {Opcode.LOAD, Opcode.STORE, Opcode.FINISH}
 
     @functools.cached_property
     def compute_begins_at_once(self) -> bool:
