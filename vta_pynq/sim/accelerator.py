@@ -2,8 +2,9 @@
 
 Writing the start registers runs the engine on the instructions that fetch is told of, in a
 thread of its own as hardware would, so a driver's deadline works; a few moves, which take less
-time than waking a thread, run at once. The order in which the blocks are started does not matter. Queues, tokens, SRAM and the done flag stay as they are between
-runs; only a download clears them.
+time than waking a thread, run at once. The order in which the blocks are started does not
+matter. Queues, tokens, SRAM and the done flag stay as they are between runs; only a download
+clears them.
 """
 
 from __future__ import annotations
