@@ -35,6 +35,7 @@ from host_compiler.quantize.powers import best_power, snap_scales
 from host_compiler.quantize.report import QuantReport, make_report
 from host_compiler.quantize.ties import break_ties
 from vta_pynq.errors import CompileError
+from vta_pynq.whole_file import whole_file
 
 __all__ = ["CalibrationName", "QuantizedModel", "model_inputs", "quantize_model"]
 
@@ -66,9 +67,8 @@ class QuantizedModel:
         target = Path(path)
         data = self.model.SerializeToString(deterministic=True)
         try:
-            with tempfile.NamedTemporaryFile(dir=target.parent, delete=False) as file:
+            with whole_file(target) as file:
                 file.write(data)
-            Path(file.name).replace(target)
         except OSError as error:
             raise CompileError(f"model {target}: must be writable: {error.strerror}") from None
 

@@ -11,7 +11,7 @@ from tests.project.source_files import ROOT, imports_of, module_name, modules
 
 ORDER = (
     # Lower rooms first; a module may import its own step and those above it in this list.
-    ("vta_pynq.errors",),
+    ("vta_pynq.errors", "vta_pynq.whole_file"),
     ("vta_pynq.config", "vta_pynq.config_rules", "vta_pynq.config_text"),
     ("vta_pynq.config_export", "vta_pynq.isa"),
     ("vta_pynq.timing",),

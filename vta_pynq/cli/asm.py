@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import shutil
 import sys
 import tempfile
@@ -15,6 +14,7 @@ from vta_pynq.assembler import assemble
 from vta_pynq.config_export import load_config
 from vta_pynq.errors import AsmError
 from vta_pynq.stream import InstructionStream
+from vta_pynq.whole_file import whole_file
 
 HELP = "assemble text into a case folder, or into a raw binary of instructions"
 
@@ -52,23 +52,11 @@ def run(args: argparse.Namespace) -> int:
             print(f"vta asm: {args.file}: {line}", file=sys.stderr)
         return 2
     if args.output.suffix == _RAW_SUFFIX:
-        _write_file(args.output, stream.words.tobytes())
+        with whole_file(args.output) as file:
+            file.write(stream.words.tobytes())
     else:
         _write_folder(args.output, stream)
     return 0
-
-
-def _write_file(path: Path, data: bytes) -> None:
-    """Write by renaming, so that nothing half-written is ever seen."""
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(data)
-        os.chmod(name, 0o644)
-        os.replace(name, path)
-    except BaseException:
-        os.unlink(name)
-        raise
 
 
 def _write_folder(path: Path, stream: InstructionStream) -> None:

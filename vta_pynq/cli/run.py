@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import secrets
 import statistics
 import time
 from collections.abc import Mapping, Sequence
@@ -16,6 +15,7 @@ import numpy.typing as npt
 
 from vta_pynq.errors import ShapeError
 from vta_pynq.program import Program
+from vta_pynq.whole_file import whole_file
 
 if TYPE_CHECKING:
     from vta_pynq.runtime import Model
@@ -122,18 +122,12 @@ def _inputs(words: Sequence[str], program: Program) -> list[npt.NDArray[Any]]:
 def _write(path: str, outputs: Arrays) -> None:
     """Write the outputs at once: the file is the old one or the whole new one."""
     target = Path(path)
-    temporary = target.with_name(f".{target.name}.{secrets.token_hex(4)}.tmp")
-    try:
-        with temporary.open("xb") as file:
-            if target.suffix == ".npz":
-                np.savez(file, **outputs)
-            else:
-                (array,) = outputs.values()
-                np.save(file, array)
-        temporary.replace(target)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise
+    with whole_file(target) as file:
+        if target.suffix == ".npz":
+            np.savez(file, **outputs)
+        else:
+            (array,) = outputs.values()
+            np.save(file, array)
 
 
 def _values(y: npt.NDArray[Any]) -> Any:

@@ -12,8 +12,6 @@ import functools
 import hashlib
 import http.client
 import json
-import os
-import tempfile
 import urllib.error
 import urllib.parse
 import urllib.request
@@ -24,6 +22,7 @@ from typing import Any, BinaryIO
 from vta_pynq.errors import ConfigError
 from vta_pynq.hwh import hwh_text
 from vta_pynq.overlay.descriptions import Variant, find_variant, get_board, overlay_folder
+from vta_pynq.whole_file import whole_file
 
 __all__ = ["Catalogue", "Entry", "check_file", "fetch", "file_sha256", "read_catalogue"]
 
@@ -221,21 +220,11 @@ def _read(stream: BinaryIO, source: str) -> bytes:
 
 def _install(target: Path, data: bytes) -> None:
     """Write `target` under another name, and rename it when all of it is on the disk."""
-    temporary: str | None = None
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
-        descriptor, temporary = tempfile.mkstemp(prefix=f".{target.name}.", dir=target.parent)
-        with os.fdopen(descriptor, "wb") as file:
+        with whole_file(target) as file:
             file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        os.chmod(temporary, 0o644)
-        os.replace(temporary, target)
-        temporary = None
     except OSError as error:
         raise ConfigError(
             f"{target}: must be writable: {error.strerror}; choose a folder with --into"
         ) from None
-    finally:
-        if temporary is not None:
-            os.unlink(temporary)

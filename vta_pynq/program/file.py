@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import os
-import secrets
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,6 +13,7 @@ from vta_pynq.program.jsontext import MAX_JSON_BYTES, read_json, write_json
 from vta_pynq.program.manifest import Manifest, manifest_of, sections_of
 from vta_pynq.program.model import FORMAT_VERSION, Program
 from vta_pynq.program.rules import at, shown
+from vta_pynq.whole_file import whole_file
 
 if TYPE_CHECKING:
     from vta_pynq.program.model import ProgramSource
@@ -40,19 +40,9 @@ def save_program(program: Program, path: str | os.PathLike[str], compressed: boo
     """Write the program file at once; see `Program.save`."""
     data = program_bytes(program, compressed)
     target = Path(path)
-    # In the same folder, so that the rename is atomic; a random name, so that two writers of one
-    # file do not meet.
-    temporary = target.with_name(f".{target.name}.{secrets.token_hex(4)}.tmp")
     try:
-        try:
-            with temporary.open("xb") as file:
-                file.write(data)
-                file.flush()
-                os.fsync(file.fileno())
-            temporary.replace(target)
-        except BaseException:
-            temporary.unlink(missing_ok=True)
-            raise
+        with whole_file(target) as file:
+            file.write(data)
     except OSError as error:
         raise ProgramError(
             f"program file {target}: path must be writable: {error.strerror or error}"
