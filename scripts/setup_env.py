@@ -18,10 +18,12 @@ import tempfile
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 SUPPORTED = ((3, 10), (3, 11), (3, 12))
-EXTRAS = "compiler,dev"
+EXTRAS = "compiler,notebooks,remote,dev"
 CONSTRAINTS = "requirements/constraints.txt"
 CSIM = "requirements/csim.txt"
 ENV_INPUTS = ("setup.cfg", CONSTRAINTS, CSIM, "scripts/setup_env.py")
+TEST_TOOLS = {"tclsh": "tcl", "iverilog": "iverilog"}
+"""Programs that tests of the hardware's scripts and Verilog run, and their Debian packages."""
 BUILD_PATTERNS = ("setup.py", "vta_pynq/**/build_*.py", "vta_pynq/**/*.[ch]", "vta_pynq/**/*.inc")
 
 _PROBE = """
@@ -127,6 +129,18 @@ def require_toolchain(python):
         )
 
 
+def offer_test_tools():
+    """Install what some tests run, where that needs no question; they skip without it."""
+    missing = {name: package for name, package in TEST_TOOLS.items() if not shutil.which(name)}
+    if not missing:
+        return
+    if os.geteuid() == 0 and shutil.which("apt-get"):
+        apt_install(missing.values())
+    else:
+        say(f"tests that need {', '.join(missing)} will be skipped; install "
+            f"{' '.join(missing.values())} to run them")  # fmt: skip
+
+
 def wheel_of_pip(python, folder):
     """A wheel of pip where the interpreter has no ensurepip: from its own pip, or Debian's."""
     subprocess.run(
@@ -215,6 +229,7 @@ def main():
             env_stamp.unlink(missing_ok=True)
             python = find_interpreter()
             require_toolchain(python)
+            offer_test_tools()
             if not usable(venv):
                 create_venv(python, venv)
             install(venv)
