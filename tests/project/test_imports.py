@@ -44,7 +44,7 @@ THIRD_PARTY = {
 ON_DEMAND = {
     # room: packages that it may load inside a function only, because they may be missing
     "vta_pynq.profile": {"matplotlib", "IPython"},
-    "vta_pynq.cli": {"pynq"},
+    "vta_pynq.cli": {"pynq", "PIL"},
 }
 
 SOURCES = modules("vta_pynq", "host_compiler")

@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+from vta_pynq.cli.ranking import ranked, read_labels
+from vta_pynq.cli.run_inputs import add_input_arguments, read_inputs
 from vta_pynq.errors import ShapeError
 from vta_pynq.program import Program
 from vta_pynq.whole_file import whole_file
@@ -53,11 +55,7 @@ def _seconds(text: str) -> float:
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's arguments."""
     parser.add_argument("program", metavar="PROGRAM", help="program file")
-    parser.add_argument(
-        "--input", metavar="[NAME=]FILE", action="append", default=[],
-        help="a .npy file for an input (in the model's order, or by name), or a .npz file with "
-        "all of them by name; repeat for several",
-    )  # fmt: skip
+    add_input_arguments(parser)
     parser.add_argument(
         "--output", metavar="FILE",
         help="where to write the result: .npy for one output, .npz for several",
@@ -77,46 +75,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--timeout", type=_seconds, default=10.0, metavar="S",
         help="deadline of each accelerator step in seconds (default: %(default)g)",
     )  # fmt: skip
+    parser.add_argument(
+        "--top", type=_count, metavar="N",
+        help="print the N largest values of each output with their positions, as a classifier's "
+        "answer",
+    )  # fmt: skip
+    parser.add_argument(
+        "--labels", metavar="FILE", help="names of the positions for --top, one a line"
+    )
     parser.add_argument("--json", action="store_true", help="print the result as JSON")
-
-
-def _read(path: str) -> Any:
-    try:
-        return np.load(path, allow_pickle=False)
-    except (ValueError, EOFError) as error:
-        raise ShapeError(
-            f"input {path}: must be a .npy or .npz file of numbers: {error}; write it with "
-            "numpy.save or numpy.savez"
-        ) from None
-
-
-def _inputs(words: Sequence[str], program: Program) -> list[npt.NDArray[Any]]:
-    """The arrays for the model's inputs, in its order."""
-    names, found = program.inputs, dict[str, npt.NDArray[Any]]()
-    for word in words:
-        name, separator, path = word.partition("=")
-        given = separator and name in names
-        content = _read(path if given else word)
-        if given:
-            found[name] = content
-        elif isinstance(content, np.lib.npyio.NpzFile):
-            with content:
-                found.update({key: content[key] for key in content.files})
-        else:
-            free = [key for key in names if key not in found]
-            found[free[0] if free else word] = content
-    unknown = [name for name in found if name not in names]
-    missing = [name for name in names if name not in found]
-    if unknown or missing:
-        listed = ", ".join(
-            f"{t.name} ({t.dtype} of shape {t.shape})" for t in program.input_tensors
-        )
-        problem = f"none is '{unknown[0]}'" if unknown else f"'{missing[0]}' is missing"
-        raise ShapeError(
-            f"inputs of model '{program.model}': must be {listed}, but {problem}; give each with "
-            "--input NAME=FILE"
-        )
-    return [found[name] for name in names]
 
 
 def _write(path: str, outputs: Arrays) -> None:
@@ -169,8 +136,9 @@ def _measure(
 def run(args: argparse.Namespace) -> int:
     """Run the program; 0, or an error."""
     program = Program.load(args.program)
-    arrays = _inputs(args.input, program)
+    arrays = read_inputs(args, program)
     _check_output(args.output, program)
+    labels = read_labels(args.labels)
     from vta_pynq.overlay import VtaOverlay
 
     name = args.overlay or program.config.name
@@ -185,6 +153,7 @@ def run(args: argparse.Namespace) -> int:
             {
                 "name": key, "shape": list(y.shape), "dtype": str(y.dtype),
                 "values": _values(y),
+                **({"top": ranked(y, args.top, labels)} if args.top else {}),
             }
             for key, y in outputs.items()
         ]  # fmt: skip
@@ -195,7 +164,12 @@ def run(args: argparse.Namespace) -> int:
         return 0
     for key, y in outputs.items():
         print(f"{key}: {y.dtype} of shape {y.shape}")
-        print(np.array2string(y, threshold=_SHOWN_VALUES))
+        if args.top:
+            for entry in ranked(y, args.top, labels):
+                value = "nan" if entry["value"] is None else f"{entry['value']:.6g}"
+                print(f"  {value:>12}  {entry['label']}")
+        else:
+            print(np.array2string(y, threshold=_SHOWN_VALUES))
     runs = "1 run" if args.repeat == 1 else f"median of {args.repeat} runs"
     print(f"{median_s * 1e3:.3f} ms ({runs}) on {device}, {loaded}")
     return 0
