@@ -173,9 +173,13 @@ class Run:
 
 
 def run(
-    records: np.ndarray, name: str, latency: int, tokens_in: Sequence[int] = (0, 0, 0, 0)
+    records: np.ndarray,
+    name: str,
+    latency: int,
+    tokens_in: Sequence[int] = (0, 0, 0, 0),
+    serial: bool = False,
 ) -> Run:
-    """Step cycle by cycle until every instruction has ended."""
+    """Step cycle by cycle until every instruction has ended; `serial` executes one at a time."""
     m = MACHINES[name]
     count = len(records)
     modules = [module(r) for r in records]
@@ -191,6 +195,17 @@ def run(
     def can_push(i: int) -> bool:
         kinds = [k for k, flag in _PRODUCED[modules[i]].items() if records[i][flag]]
         return m.saturates or all(len(tokens[k]) < m.capacity for k in kinds)
+
+    def next_in_turn() -> int | None:
+        if running.keys() - blocked:
+            return None
+        heads = [queues[who][0] for who in queues if queues[who] and who not in running]
+        able = [
+            i
+            for i in heads
+            if all(tokens[k] for k, flag in _CONSUMED[modules[i]].items() if records[i][flag])
+        ]
+        return min(able, default=None)
 
     while done < count:
         busy = False
@@ -234,6 +249,8 @@ def run(
                 i = queues[who][0]
                 kinds = [k for k, flag in _CONSUMED[who].items() if records[i][flag]]
                 if not all(tokens[k] and tokens[k][0] <= now for k in kinds):
+                    continue
+                if serial and i != next_in_turn():
                     continue
                 for k in kinds:
                     tokens[k].pop(0)

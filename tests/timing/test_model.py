@@ -50,12 +50,14 @@ def test_simulate_recorded_rtl_counts_exactly(profile):
     assert [name for name, got, rtl in _recorded(profile) if got != rtl] == []
 
 
-def _equals_reference(profile, seed, count):
+def _equals_reference(profile, seed, count, serial=False):
     print(f"seed {seed}")
     latency = (1, 10, 32, 3)[seed % 4]
     words, tokens = random_stream(seed, count)
-    expected = reference_model.run(decode(words, CONFIG), profile, latency, tokens)
-    report = simulate(words, profile, memory_latency_cycles=latency, tokens_in=tokens, detail=True)
+    expected = reference_model.run(decode(words, CONFIG), profile, latency, tokens, serial)
+    report = simulate(
+        words, profile, memory_latency_cycles=latency, tokens_in=tokens, detail=True, serial=serial
+    )
     assert report.detail["start"].tolist() == expected.start
     assert report.detail["end"].tolist() == expected.end
     assert report.total_cycles == expected.total
@@ -67,11 +69,46 @@ def test_simulate_random_streams_equal_reference(profile, seed):
     _equals_reference(profile, seed, 300 if seed == 0 else 60)
 
 
+@pytest.mark.parametrize("profile", TIMED)
+@pytest.mark.parametrize("seed", range(20, 26))
+def test_simulate_serial_random_streams_equal_reference(profile, seed):
+    _equals_reference(profile, seed, 60, serial=True)
+
+
+@pytest.mark.parametrize("profile", TIMED)
+def test_simulate_serial_executes_one_instruction_at_a_time(profile):
+    words, tokens = random_stream(31, 80)
+    report = simulate(words, profile, tokens_in=tokens, detail=True, serial=True)
+    rows = report.detail[np.argsort(report.detail["start"], kind="stable")]
+    assert (rows["start"][1:] >= (rows["end"] - rows["push_stall"])[:-1]).all()
+    hidden = simulate(words, profile, tokens_in=tokens)
+    assert report.end_cycles >= sum(cycles.busy for cycles in report.modules.values())
+    assert report.bytes_moved == hidden.bytes_moved
+
+
+def test_simulate_serial_takes_the_earliest_instruction_that_has_its_tokens():
+    words = words_of(
+        load(INP, 10), store(4, pop_prev=1), loop(Opcode.GEMM, 10, push_next=1), load(INP, 10),
+        FINISH,
+    )  # fmt: skip
+    report = simulate(words, "hls-64bit", detail=True, serial=True)
+    first, stored, gemm, second, finish = report.detail
+    # The store lacks its token at first; it then comes before the load behind it in the stream.
+    assert [gemm["start"], stored["start"]] == [first["end"], gemm["end"]]
+    assert [second["start"], finish["start"]] == [stored["end"], second["end"]]
+    load_cycles = report.modules[Module.LOAD]
+    assert load_cycles.stalls[StallReason.TURN] == stored["end"] - first["end"]
+    assert StallReason(second["reason"]) is StallReason.TURN
+    store_cycles = report.modules[Module.STORE]
+    assert store_cycles.stalls[StallReason.G2S] == gemm["end"] - 45
+    assert store_cycles.stalls[StallReason.TURN] == 0
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("profile", TIMED)
 def test_simulate_many_random_streams_equal_reference(profile):
     for seed in range(1000, 1150):
-        _equals_reference(profile, seed, 400 if seed % 25 == 0 else 60)
+        _equals_reference(profile, seed, 400 if seed % 25 == 0 else 60, serial=seed % 3 == 0)
 
 
 @pytest.mark.parametrize("profile", TIMED)

@@ -46,6 +46,7 @@ _TIMES_DTYPE = np.dtype(
         ("end", "i8"),
         ("port_wait", "i8"),
         ("push_wait", "i8"),
+        ("turn_wait", "i8"),
         ("last_token", "i1"),
     ],
     align=True,
@@ -94,6 +95,7 @@ def run_engine(
     timing: Timing,
     latency: int,
     tokens: tuple[int, ...],
+    serial: bool = False,
 ) -> tuple[npt.NDArray[np.void], dict[str, Any]]:
     """Run the engine: `timing_times` records, shape (n,), and the fields of `timing_result`."""
     try:
@@ -118,6 +120,7 @@ def run_engine(
     setup.token_latency = timing.token_latency
     setup.tokens_in = list(tokens)
     setup.tokens_saturate = profile.tokens_saturate
+    setup.serial = serial
     port = timing.port_of("fetch")
     latency += port.extra_latency
     fetch = timing.fetch

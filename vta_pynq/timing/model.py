@@ -52,6 +52,7 @@ def simulate(
     memory_latency_cycles: int | None = None,
     detail: bool = False,
     tokens_in: tuple[int, int, int, int] | None = None,
+    serial: bool = False,
 ) -> CycleReport:
     """Time an instruction stream on a design. Deterministic; DRAM contents play no part.
 
@@ -71,6 +72,9 @@ def simulate(
         Whether `CycleReport.detail` gives times and stalls of each instruction.
     tokens_in
         Initial token counts; None takes the stream's, or zero for plain instructions.
+    serial
+        Without latency hiding: load, compute and store execute one instruction at a time. Of
+        those that are fetched and have their tokens the earliest in the stream is next.
 
     Returns
     -------
@@ -95,7 +99,7 @@ def simulate(
             "look for loop counts that wrap"
         )
     insns = engine_insns(records, costs, timing)
-    times, result = run_engine(insns, profile, timing, latency, tokens)
+    times, result = run_engine(insns, profile, timing, latency, tokens, serial)
     if result["done"] != len(words):
         raise SimError(explain_deadlock(records, insns, profile, result))
     finishes = np.flatnonzero(records["opcode"] == Opcode.FINISH)

@@ -37,6 +37,8 @@ class StallReason(enum.IntEnum):
     """Another client holds the memory port."""
     PUSH = 7
     """The counter of a token that the instruction pushes is full."""
+    TURN = 8
+    """Another module executes; only where the run is serial."""
 
 
 DETAIL_DTYPE = np.dtype(
@@ -53,17 +55,19 @@ DETAIL_DTYPE = np.dtype(
         ("token_reason", "u1"),
         ("port_stall", "<i8"),
         ("push_stall", "<i8"),
+        ("turn_stall", "<i8"),
     ]
 )
 """Times of one instruction, in cycles from launch.
 
 `module` is a `Module`. `issue` is when it entered its queue, `start` when it had its tokens,
-`end` when it pushed. `stall` is the sum of the four kinds, `reason` the `StallReason` of the
+`end` when it pushed. `stall` is the sum of the five kinds, `reason` the `StallReason` of the
 largest; `token_reason` is that of the token which came last. A module's `busy` and `stall` add
 up to the `end` of its last instruction.
 """
 
 _FIRST_TOKEN = StallReason.L2G
+_KINDS = ("fetch_stall", "token_stall", "port_stall", "push_stall", "turn_stall")
 
 
 class Label(Protocol):
@@ -205,18 +209,23 @@ def _detail_rows(
         rows[name] = times[name]
     ready = np.maximum(times["issue"], free)
     rows["fetch_stall"] = ready - free
-    rows["token_stall"] = times["start"] - ready
+    rows["turn_stall"] = times["turn_wait"]
+    rows["token_stall"] = times["start"] - ready - rows["turn_stall"]
     rows["token_reason"] = np.where(
         times["last_token"] < 0, StallReason.NONE, times["last_token"] + int(_FIRST_TOKEN)
     )
     rows["port_stall"], rows["push_stall"] = times["port_wait"], times["push_wait"]
-    kinds = [rows[n] for n in ("fetch_stall", "token_stall", "port_stall", "push_stall")]
+    kinds = [rows[name] for name in _KINDS]
     rows["stall"] = np.sum(kinds, axis=0)
     rows["busy"] = times["end"] - free - rows["stall"]
     largest = np.argmax(kinds, axis=0)
     rows["reason"] = np.choose(
-        largest, [StallReason.FETCH, rows["token_reason"], StallReason.PORT, StallReason.PUSH]
-    )
+        largest,
+        [
+            StallReason.FETCH, rows["token_reason"], StallReason.PORT, StallReason.PUSH,
+            StallReason.TURN,
+        ],
+    )  # fmt: skip
     rows["reason"][rows["stall"] == 0] = StallReason.NONE
     return rows
 
@@ -226,6 +235,7 @@ def _stalls(rows: npt.NDArray[np.void]) -> dict[StallReason, int]:
         StallReason.FETCH: int(rows["fetch_stall"].sum()),
         StallReason.PORT: int(rows["port_stall"].sum()),
         StallReason.PUSH: int(rows["push_stall"].sum()),
+        StallReason.TURN: int(rows["turn_stall"].sum()),
     }
     for k in range(len(TOKENS)):
         reason = StallReason(_FIRST_TOKEN + k)

@@ -35,6 +35,7 @@ typedef struct {
     int64_t fetch_ready;  // earliest hand-out of the next one
     int64_t chunk_end;    // first instruction that has not been read yet
     int fetch_reading;    // fetch_ready is the time of the next chunk's request
+    int64_t turn_free;    // serial: since when no module executes
 } engine;
 
 static int64_t max64(int64_t a, int64_t b) { return a > b ? a : b; }
@@ -100,7 +101,21 @@ static int64_t start_time(const engine* e, int m, int8_t* last_token) {
     return max64(time, latest);
 }
 
-static void start(engine* e, int m, int64_t now, int8_t last_token) {
+// Serial: of the modules that could start, the one with the earliest instruction in the stream has
+// its turn. A module that waits to push does not keep the others from theirs.
+static int has_turn(const engine* e, int m) {
+    int8_t token;
+    for (int other = 0; other < TIMING_MODULES; other++) {
+        if (e->modules[other].phase == BUSY) return 0;
+        if (e->modules[other].next < e->modules[m].next && start_time(e, other, &token) != NEVER)
+            return 0;
+    }
+    return 1;
+}
+
+static void start(engine* e, int m, int64_t now) {
+    int8_t last_token;
+    int64_t able = start_time(e, m, &last_token);  // were it not for the turn
     module_state* module = &e->modules[m];
     const timing_insn* insn = &e->insns[module->next];
     timing_times* times = &e->times[module->next];
@@ -112,7 +127,9 @@ static void start(engine* e, int m, int64_t now, int8_t last_token) {
     int64_t* stalls = e->result->stalls[m];
     int64_t ready = max64(times->issue, module->free);
     stalls[TIMING_FETCH] += ready - module->free;
-    if (last_token >= 0) stalls[TIMING_TOKEN + last_token] += now - ready;
+    times->turn_wait = now - able;
+    stalls[TIMING_TURN] += times->turn_wait;
+    if (last_token >= 0) stalls[TIMING_TOKEN + last_token] += able - ready;
     times->start = now;
     times->last_token = last_token;
     times->port_wait = take_port(e, insn->port, now + insn->first_beat, insn->beats);
@@ -147,6 +164,7 @@ static void push(engine* e, int k, int64_t now) {
 static void finish(engine* e, int m, int64_t now) {
     module_state* module = &e->modules[m];
     int64_t i = module->next;
+    e->turn_free = now;
     if (full_tokens(e, m)) {
         module->phase = PUSHING;
         return;
@@ -178,7 +196,6 @@ static int step(engine* e) {
     enum { END, FETCH, START } kind = END;
     int64_t best = NEVER;
     int who = 0;
-    int8_t token = -1;
     for (int m = 0; m < TIMING_MODULES; m++) {
         const module_state* module = &e->modules[m];
         int64_t time = module->phase == BUSY ? e->times[module->next].end : NEVER;
@@ -189,14 +206,15 @@ static int step(engine* e) {
     for (int m = 0; m < TIMING_MODULES; m++) {
         int8_t last_token;
         time = start_time(e, m, &last_token);
-        if (time != NEVER && (best == NEVER || time < best))
-            best = time, kind = START, who = m, token = last_token;
+        if (time != NEVER && e->setup->serial)
+            time = has_turn(e, m) ? max64(time, e->turn_free) : NEVER;
+        if (time != NEVER && (best == NEVER || time < best)) best = time, kind = START, who = m;
     }
     if (best == NEVER) return 0;
     if (kind == END) {
         finish(e, who, best);
     } else if (kind == START) {
-        start(e, who, best, token);
+        start(e, who, best);
         retry_pushes(e, best);
     } else if (e->fetch_reading) {
         request_chunk(e);

@@ -5,10 +5,16 @@
 
 #include <stdint.h>
 
-enum { TIMING_MODULES = 3, TIMING_TOKENS = 4, TIMING_PORTS = 8, TIMING_REASONS = 8 };
+enum { TIMING_MODULES = 3, TIMING_TOKENS = 4, TIMING_PORTS = 8, TIMING_REASONS = 9 };
 
 // What a module waits for, in the order of `StallReason`; tokens lie from TIMING_TOKEN onwards.
-enum timing_reason { TIMING_FETCH = 1, TIMING_TOKEN = 2, TIMING_PORT = 6, TIMING_PUSH = 7 };
+enum timing_reason {
+    TIMING_FETCH = 1,
+    TIMING_TOKEN = 2,
+    TIMING_PORT = 6,
+    TIMING_PUSH = 7,
+    TIMING_TURN = 8
+};
 
 enum timing_status { TIMING_DONE = 0, TIMING_DEADLOCK = 1, TIMING_BAD_INPUT = 2 };
 
@@ -35,12 +41,13 @@ typedef struct {
     int64_t fetch_first_beat;   // request of a chunk to its first beat
     int8_t fetch_port;          // shared port, or -1
     uint8_t tokens_saturate;    // a push beyond the capacity is lost; else it blocks
+    uint8_t serial;             // one instruction at a time, whatever its module
 } timing_setup;
 
 // Per instruction: when it entered its queue, started, ended, waited for the port, waited to
-// push; `last_token` is the token that arrived last (-1: it pops none).
+// push, waited for its turn; `last_token` is the token that arrived last (-1: it pops none).
 typedef struct {
-    int64_t issue, start, end, port_wait, push_wait;
+    int64_t issue, start, end, port_wait, push_wait, turn_wait;
     int8_t last_token;
 } timing_times;
 
