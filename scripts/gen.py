@@ -20,6 +20,7 @@ GENERATORS = {
         "vta_pynq/isa/generated/*",
         "hls/generated/*",
         "docs/generated/isa.md",
+        "docs/generated/registers.md",
     ),
     ("-m", "vta_pynq.sim.isa_header"): ("vta_pynq/sim/csrc/generated/*",),
     ("-m", "vta_pynq.hwh"): ("overlays/**/*.hwh",),

@@ -7,8 +7,8 @@ extern "C" void vta_compute(VTA_READ_PORT(vta::uop_beat_t, uop_port), vta::addre
                             vta::Channel<vta::token_t>& s2g, vta::Channel<vta::token_t>& g2s,
                             vta::InpSram::memory_t inp_mem, vta::WgtSram::memory_t wgt_mem,
                             vta::OutSram::memory_t out_mem, vta::token_t* finished,
-                            vta_count_t* done_o, vta_errors_t* errors, vta_count_t* executed,
-                            vta_count_t* busy, vta_count_t* waited) {
+                            vta_count_t* done_o, vta_errors_t* fault, vta_errors_t* errors,
+                            vta_count_t* executed, vta_count_t* busy, vta_count_t* waited) {
     VTA_AXI_READ(uop_port)
     VTA_AXI_READ(acc_port)
 #pragma HLS INTERFACE mode = axis port = compute_queue
@@ -19,19 +19,21 @@ extern "C" void vta_compute(VTA_READ_PORT(vta::uop_beat_t, uop_port), vta::addre
 #pragma HLS INTERFACE mode = bram port = inp_mem
 #pragma HLS INTERFACE mode = bram port = wgt_mem
 #pragma HLS INTERFACE mode = bram port = out_mem
-#pragma HLS INTERFACE mode = ap_vld port = finished
+    VTA_PULSE(finished)
     VTA_PARTITION(inp_mem, 2)
     VTA_PARTITION(wgt_mem, 2)
     VTA_PARTITION(out_mem, 2)
-    VTA_AXI_LITE(uops)
-    VTA_AXI_LITE(biases)
-    VTA_AXI_LITE(done_o)
-    VTA_AXI_LITE(errors)
-    VTA_AXI_LITE(executed)
-    VTA_AXI_LITE(busy)
-    VTA_AXI_LITE(waited)
-    VTA_AXI_LITE(return)
+    VTA_AXI_LITE(compute, uops)
+    VTA_AXI_LITE(compute, biases)
+    VTA_AXI_LITE(compute, done_o)
+    VTA_AXI_LITE(compute, errors)
+    VTA_AXI_LITE(compute, executed)
+    VTA_AXI_LITE(compute, busy)
+    VTA_AXI_LITE(compute, waited)
+    VTA_AXI_LITE_CONTROL
+    VTA_PULSE(fault)
     static vta::Status status;
+    status.raised = 0;
     // Micro-ops and accumulators are this module's own; they keep what they hold from call to call.
     static vta::UopSram::memory_t uop_mem;
     static vta::AccSram::memory_t acc_mem;
@@ -44,6 +46,7 @@ extern "C" void vta_compute(VTA_READ_PORT(vta::uop_beat_t, uop_port), vta::addre
                           uop_mem, inp_mem, wgt_mem, acc_mem, out_mem, status);
     if (finish) *finished = 1;
     *done_o = finish;
+    if (status.raised != 0) *fault = status.raised;
     *errors = status.errors;
     *executed = status.insns;
     *busy = status.busy;

@@ -5,6 +5,8 @@
 #ifndef VTA_PRAGMAS_HPP
 #define VTA_PRAGMAS_HPP
 
+#include "../generated/vta_registers.hpp"
+
 // Two steps, so that macros in the text are replaced before it becomes a string.
 #define VTA_PRAGMA(text) VTA_PRAGMA_TEXT(text)
 #define VTA_PRAGMA_TEXT(text) _Pragma(#text)
@@ -22,7 +24,14 @@
 #define VTA_READ_AFTER_WRITE(array, turns)                                             \
     VTA_PRAGMA(HLS DEPENDENCE variable = array type = inter direction = RAW distance = \
                    turns dependent = true)
-#define VTA_AXI_LITE(name) VTA_PRAGMA(HLS INTERFACE mode = s_axilite port = name bundle = control)
+// A register of software; its offset is that of the register table, whatever the tool would choose.
+#define VTA_AXI_LITE(module, name)                                                  \
+    VTA_PRAGMA(HLS INTERFACE mode = s_axilite port = name bundle = control offset = \
+                   VTA_AT_##module##_##name)
+#define VTA_AXI_LITE_CONTROL \
+    VTA_PRAGMA(HLS INTERFACE mode = s_axilite port = return bundle = control)
+// A wire to the control block, and its valid signal: a pulse of one cycle.
+#define VTA_PULSE(name) VTA_PRAGMA(HLS INTERFACE mode = ap_vld port = name)
 #define VTA_AXI_READ(name)                                                                       \
     VTA_PRAGMA(HLS INTERFACE mode = m_axi port = name bundle = name offset = off depth =         \
                    VTA_PORT_BEATS max_read_burst_length = VTA_BURST_BEATS num_read_outstanding = \
@@ -42,7 +51,9 @@
 #define VTA_DEPTH(channel, entries)
 #define VTA_BRAM(array)
 #define VTA_READ_AFTER_WRITE(array, turns)
-#define VTA_AXI_LITE(name)
+#define VTA_AXI_LITE(module, name)
+#define VTA_AXI_LITE_CONTROL
+#define VTA_PULSE(name)
 #define VTA_AXI_READ(name)
 #define VTA_AXI_WRITE(name)
 #define VTA_USE_DSP(value)

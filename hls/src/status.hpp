@@ -9,27 +9,23 @@
 
 namespace vta {
 
-// Bits of a module's error register; they stay until reset. An instruction that sets one moves
-// and computes nothing, but takes and gives its tokens, so the program comes to its end. One with
-// an unknown opcode has no module and is dropped.
-enum ErrorBit {
-    UNKNOWN_OPCODE = 0,
-    UNKNOWN_MEMORY_TYPE = 1,
-    UNKNOWN_ALU_OP = 2,
-    SRAM_RANGE = 3,  // a LOAD, STORE or micro-op range that goes past the end of its buffer
-    ERROR_BITS = 4,
-};
+// `ErrorBit` is in the generated header. Error bits stay until reset. An instruction that sets one
+// moves and computes nothing, but takes and gives its tokens, so the program comes to its end. One
+// with an unknown opcode has no module and is dropped.
+typedef ap_uint<ERROR_BITS> errors_t;
 
 struct Status {
-    ap_uint<ERROR_BITS> errors;
+    errors_t errors;
+    errors_t raised;     // by this call of the top, whether or not a bit was set before
     ap_uint<32> insns;   // executed
     ap_uint<32> busy;    // turns
     ap_uint<32> waited;  // cycles spent waiting for tokens
 
-    Status() : errors(0), insns(0), busy(0), waited(0) {}
+    Status() : errors(0), raised(0), insns(0), busy(0), waited(0) {}
     void report(ErrorBit bit) {
         VTA_INLINE
         errors[static_cast<int>(bit)] = 1;
+        raised[static_cast<int>(bit)] = 1;
     }
 };
 

@@ -110,7 +110,7 @@ struct Machine {
     View<vta::uop_beat_t> uops;
     View<vta::acc_beat_t> biases;
     View<vta::store_beat_t> outputs;
-    vta_errors_t errors = 0;
+    vta_errors_t fault = 0, errors = 0;
     vta_count_t executed = 0, busy = 0, waited = 0, done = 0;
     vta::token_t finished = 0;
     unsigned counts[4];  // of l2g, g2l, g2s, s2g: a stream does not tell
@@ -118,7 +118,7 @@ struct Machine {
     void fetch(const Case& c) {
         vta_fetch(static_cast<unsigned>(c.insn_count), insns.pull(c.memory),
                   static_cast<unsigned>(c.insn_phys), load_queue, compute_queue, store_queue,
-                  &errors, &executed, &busy);
+                  &fault, &errors, &executed, &busy);
     }
     // Executes `insn`, the head of its queue, if its tokens are there.
     bool step(Case& c, const vta::insn_t& insn, int module) {
@@ -144,14 +144,14 @@ struct Machine {
     void call(Case& c, int module) {
         if (module == 0) {
             vta_load(inputs.pull(c.memory), 0, weights.pull(c.memory), 0, load_queue, g2l, l2g,
-                     inp_mem, wgt_mem, &errors, &executed, &busy, &waited);
+                     inp_mem, wgt_mem, &fault, &errors, &executed, &busy, &waited);
         } else if (module == 1) {
             vta_compute(uops.pull(c.memory), 0, biases.pull(c.memory), 0, compute_queue, l2g, g2l,
-                        s2g, g2s, inp_mem, wgt_mem, out_mem, &finished, &done, &errors, &executed,
-                        &busy, &waited);
+                        s2g, g2s, inp_mem, wgt_mem, out_mem, &finished, &done, &fault, &errors,
+                        &executed, &busy, &waited);
         } else {
-            vta_store(outputs.pull(c.memory), 0, store_queue, g2s, s2g, out_mem, &errors, &executed,
-                      &busy, &waited);
+            vta_store(outputs.pull(c.memory), 0, store_queue, g2s, s2g, out_mem, &fault, &errors,
+                      &executed, &busy, &waited);
             outputs.push(c.memory);
         }
     }

@@ -66,7 +66,7 @@ def test_read_variant_reads_back_what_to_dict_says(variant, tmp_path):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"design": "mine"}, "design must be one of published, not 'mine'"),
+        ({"design": "mine"}, "design must be one of published, vta1, not 'mine'"),
         ({"address_map": "8k"}, "address_map must be one of 4k, 64k, not '8k'"),
         ({"config": "big"}, "configuration name must read"),
         ({"profile": "fast"}, "profile must be one of"),

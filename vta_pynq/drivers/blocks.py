@@ -10,7 +10,7 @@ from pynq import DefaultIP
 
 from vta_pynq.errors import DeviceError
 from vta_pynq.isa.registers import (
-    CONTROL_BLOCK,
+    AP_CTRL_HS,
     DESIGNS,
     DONE_INTERRUPT,
     REGISTER_BYTES,
@@ -27,12 +27,12 @@ __all__ = [
     "StoreDriver",
 ]
 
-_CTRL = CONTROL_BLOCK[0]
+_CTRL = AP_CTRL_HS[0]
 _START = _CTRL.field("AP_START").mask
 _DONE = _CTRL.field("AP_DONE").mask
 _IDLE = _CTRL.field("AP_IDLE").mask
 _AUTO_RESTART = _CTRL.field("AUTO_RESTART").mask
-_INTERRUPT_REGISTERS = {register.name: register for register in CONTROL_BLOCK[1:]}
+_INTERRUPT_REGISTERS = {register.name: register for register in AP_CTRL_HS[1:]}
 _GLOBAL_ENABLE = _INTERRUPT_REGISTERS["GIER"].field("ENABLE").mask
 _DONE_ENABLE = _INTERRUPT_REGISTERS["IP_IER"].field(DONE_INTERRUPT).mask
 _VALUE_LIMIT = 1 << (8 * REGISTER_BYTES)

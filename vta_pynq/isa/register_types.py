@@ -46,6 +46,10 @@ class SideEffect(enum.Enum):
     """Set by a write of 1; the hardware clears it when it has taken the start."""
     TOGGLE_ON_WRITE = enum.auto()
     """A write of 1 inverts the bit, so writing back what was read clears it."""
+    CLEAR_ON_WRITE = enum.auto()
+    """Set by the hardware and kept; a write of 1 clears the bit, a write of 0 leaves it."""
+    ACT_ON_WRITE = enum.auto()
+    """A write of 1 does something at once; the bit reads 0."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -67,7 +71,10 @@ class BitField:
 
 @dataclasses.dataclass(frozen=True)
 class Register:
-    """One 32-bit register at byte `offset` of its block; `unit` is the unit of its value."""
+    """One 32-bit register at byte `offset` of its block; `unit` is the unit of its value.
+
+    `reset` is its value after a download, where the build does not decide it.
+    """
 
     name: str
     offset: int
@@ -75,6 +82,7 @@ class Register:
     access: Access = Access.READ_WRITE
     fields: tuple[BitField, ...] = ()
     unit: str = ""
+    reset: int = 0
 
     @property
     def bits(self) -> int:
@@ -112,7 +120,8 @@ class IpBlock:
     """
 
     name: str
-    """The module's name in lower case, as address maps use it."""
+    """The module's name in lower case, as address maps use it; blocks that are none of the four
+    modules have names of their own."""
     vlnv: str
     slave: str
     registers: tuple[Register, ...]
@@ -138,7 +147,7 @@ class AddressMap:
     """Where the blocks of a design lie, as byte offsets into the PS's window to the logic.
 
     The window's own address belongs to the board (`overlays/boards/*.json`). Each block takes
-    `range_bytes`.
+    `range_bytes`. `intc` is where the interrupt controller lies in designs that have one.
     """
 
     name: str
@@ -146,15 +155,31 @@ class AddressMap:
     offsets: Mapping[str, int]
     range_bytes: int
 
+    @property
+    def intc(self) -> int:
+        """Offset of the interrupt controller: one range after the last block."""
+        return max(self.offsets.values()) + self.range_bytes
+
 
 @dataclasses.dataclass(frozen=True)
 class Design:
-    """A hardware design as software sees it: its blocks and the address maps it was built with."""
+    """A hardware design as software sees it: its blocks and the address maps it was built with.
+
+    `control` is the block that is none of the four modules: identity, reset, status, counters.
+    `interrupts` names the blocks whose interrupt output reaches the interrupt controller.
+    """
 
     name: str
     doc: str
-    blocks: tuple[IpBlock, ...]
+    modules: tuple[IpBlock, ...]
     address_maps: Mapping[str, AddressMap]
+    control: IpBlock | None = None
+    interrupts: tuple[str, ...] = ()
+
+    @property
+    def blocks(self) -> tuple[IpBlock, ...]:
+        """Every block: those of the modules, then the control block where there is one."""
+        return self.modules if self.control is None else (*self.modules, self.control)
 
     def block(self, module: Module) -> IpBlock:
         """The block of a module.
@@ -164,7 +189,7 @@ class Design:
         KeyError
             The design has no such block.
         """
-        for block in self.blocks:
+        for block in self.modules:
             if block.name == module.name.lower():
                 return block
         raise KeyError(f"{self.name}.{module.name}")

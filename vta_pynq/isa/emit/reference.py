@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 
 from vta_pynq.config import Capability, HwConfig
 from vta_pynq.isa.emit.formula import PRIMARY, derived_formulas, digest, width_formula
+from vta_pynq.isa.emit.markdown import table
 from vta_pynq.isa.layout import Slot, format_layout, uop_layout
-from vta_pynq.isa.registers import DESIGNS, Design, IpBlock
 from vta_pynq.isa.table import (
     FORMATS,
     INSN_BYTES,
@@ -39,19 +39,13 @@ def reference() -> str:
     )
 
 
-def _table(header: Sequence[str], rows: Iterable[Sequence[object]]) -> Iterator[str]:
-    yield "| " + " | ".join(header) + " |"
-    yield "|" + "---|" * len(header)
-    yield from ("| " + " | ".join(str(cell) for cell in row) + " |" for row in rows)
-    yield ""
-
-
 def _body(config: HwConfig) -> Iterator[str]:
     yield "# Instruction set reference"
     yield ""
     yield (
         f"Numbers are those of the default configuration `{config.name}`; the *width* column holds "
-        "for all. [isa.md](../isa.md) explains what the instructions do."
+        "for all. [isa.md](../isa.md) explains what the instructions do; "
+        "[registers.md](registers.md) has the registers."
     )
     yield ""
     yield from _configuration(config)
@@ -59,7 +53,7 @@ def _body(config: HwConfig) -> Iterator[str]:
     yield from _formats(config)
     yield "## Dependency tokens"
     yield ""
-    yield from _table(
+    yield from table(
         ("token", "pushed by", "popped by", "meaning"),
         (
             (
@@ -71,8 +65,6 @@ def _body(config: HwConfig) -> Iterator[str]:
             for t in TOKENS
         ),
     )
-    for design in DESIGNS.values():
-        yield from _registers(design)
 
 
 def _configuration(config: HwConfig) -> Iterator[str]:
@@ -81,12 +73,12 @@ def _configuration(config: HwConfig) -> Iterator[str]:
     yield "Primary numbers, all base-two logarithms:"
     yield ""
     primary = config.to_dict()
-    yield from _table(
+    yield from table(
         ("name", "default"), ((f"`{name.upper()}`", primary[name.upper()]) for name in PRIMARY)
     )
     yield "Derived numbers:"
     yield ""
-    yield from _table(
+    yield from table(
         ("name", "formula", "default", "meaning"),
         (
             (f"`{name}`", f"`{formula}`", getattr(config, name), meaning)
@@ -95,24 +87,24 @@ def _configuration(config: HwConfig) -> Iterator[str]:
     )
     yield "Capabilities, written after the name as `+capability`:"
     yield ""
-    yield from _table(("capability",), ((f"`{capability}`",) for capability in Capability))
+    yield from table(("capability",), ((f"`{capability}`",) for capability in Capability))
 
 
 def _enumerations(config: HwConfig) -> Iterator[str]:
     yield "## Opcodes"
     yield ""
-    yield from _table(
+    yield from table(
         ("opcode", "name", "queue"), ((int(o), f"`{o.name}`", _queue(o)) for o in Opcode)
     )
     yield "## Memory types"
     yield ""
-    yield from _table(
+    yield from table(
         ("code", "name", "element, bytes", "depth, elements"),
         ((int(m), f"`{m.name}`", elem_bytes(config, m), sram_depth(config, m)) for m in MemType),
     )
     yield "## ALU operations"
     yield ""
-    yield from _table(("code", "name"), ((int(a), f"`{a.name}`") for a in AluOp))
+    yield from table(("code", "name"), ((int(a), f"`{a.name}`") for a in AluOp))
 
 
 def _queue(opcode: Opcode) -> str:
@@ -157,42 +149,4 @@ def _fields(slots: Sequence[Slot], config: HwConfig) -> Iterator[str]:
         field = slot.field
         return bits, f"`{field.name}`", width, f"{low}..{most}", field.unit, field.doc
 
-    yield from _table(("bits", "field", "width", "legal", "unit", "meaning"), map(row, slots))
-
-
-def _registers(design: Design) -> Iterator[str]:
-    yield f"## Registers: {design.name}"
-    yield ""
-    yield design.doc
-    yield ""
-    maps = design.address_maps.values()
-    yield from _table(
-        ("block", *(f"offset, map {m.name}" for m in maps)),
-        (
-            (b.name, *(f"{m.offsets[b.name]:#x}" if b.name in m.offsets else "" for m in maps))
-            for b in design.blocks
-        ),
-    )
-    for block in design.blocks:
-        yield from _block(block)
-
-
-def _block(block: IpBlock) -> Iterator[str]:
-    yield f"### {block.name} (`{block.vlnv}`)"
-    yield ""
-    rows: list[tuple[object, ...]] = []
-    for register in block.registers:
-        rows.append(
-            (
-                f"{register.offset:#04x}",
-                "",
-                f"`{register.name}`",
-                register.access.value,
-                register.doc,
-            )
-        )
-        for field in register.fields:
-            high = field.bit + field.width - 1
-            bits = f"{high}:{field.bit}" if field.width > 1 else field.bit
-            rows.append(("", bits, f"`{field.name}`", field.access.value, field.doc))
-    yield from _table(("offset", "bits", "name", "access", "meaning"), rows)
+    yield from table(("bits", "field", "width", "legal", "unit", "meaning"), map(row, slots))
