@@ -4,11 +4,11 @@ import itertools
 
 import pytest
 
-from tests.reference.interpreter import Deadlock, run_stream
 from tests.sim_device.rig import CONFIG
 from vta_pynq.drivers import drain_stream
 from vta_pynq.isa.encode import decode
 from vta_pynq.isa.table import TOKENS, Opcode
+from vta_pynq.selftest.interpreter import Deadlock, run_stream
 from vta_pynq.stream import InstructionStream
 
 COUNTS = list(itertools.product((0, 1, 3), repeat=len(TOKENS)))

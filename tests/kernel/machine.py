@@ -7,12 +7,12 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from tests.reference.interpreter import MODULES, Machine, Profile, run_stream
-from tests.reference.memory import Dram
 from vta_pynq.isa.encode import decode
 from vta_pynq.isa.table import MemType, Module, Opcode
 from vta_pynq.kernel import Kernel
 from vta_pynq.lint import lint_stream
+from vta_pynq.selftest.interpreter import MODULES, Machine, Profile, run_stream
+from vta_pynq.selftest.memory import Dram
 from vta_pynq.sim.engine import Dram as EngineDram
 from vta_pynq.sim.engine import Engine
 from vta_pynq.timing.profiles import get_profile

@@ -12,10 +12,10 @@ import pytest
 from host_compiler.compile import compile_model
 from tests.conftest import ROOT
 from tests.host_compiler.digits import NETWORKS, images, quantised
-from tests.reference.interpreter import run_stream
 from tests.sim.random_streams import random_config, random_stream
 from vta_pynq.config import HwConfig
 from vta_pynq.overlay import VtaOverlay
+from vta_pynq.selftest.interpreter import run_stream
 from vta_pynq.sim.csim import CsimEngine
 from vta_pynq.sim.engine import Dram, Engine
 

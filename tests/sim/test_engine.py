@@ -8,13 +8,13 @@ import threading
 import numpy as np
 import pytest
 
-from tests.reference.interpreter import run_stream
 from tests.sim.random_streams import DEFAULT, INSN_PHYS, random_config, random_stream
 from vta_pynq.conformance import Case, load_case
 from vta_pynq.errors import SimError
 from vta_pynq.isa.encode import decode, encode
 from vta_pynq.isa.layout import format_layout
 from vta_pynq.isa.table import FORMAT_OF_OPCODE, TOKENS, MemType, Opcode
+from vta_pynq.selftest.interpreter import run_stream
 from vta_pynq.sim.engine import PATH_VARIABLE, Dram, Engine, available_paths
 from vta_pynq.stream import InstructionStream
 

@@ -11,12 +11,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.reference.interpreter import MODULES, Deadlock, Hang, ReferenceFault, run_stream
-from tests.reference.memory import Dram, pack, unpack
 from vta_pynq.config import HwConfig
 from vta_pynq.conformance import Case, load_case
 from vta_pynq.isa.encode import INSN_DTYPE, UOP_DTYPE, encode, encode_uops
 from vta_pynq.isa.table import AluOp, MemType, Module, Opcode
+from vta_pynq.selftest.interpreter import MODULES, Deadlock, Hang, ReferenceFault, run_stream
+from vta_pynq.selftest.memory import Dram, pack, unpack
 from vta_pynq.stream import InstructionStream, Segment
 
 CASES = sorted((Path(__file__).parent.parent / "conformance").iterdir())

@@ -3,11 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from vta_pynq.config import HwConfig
 from vta_pynq.isa.table import DRAM_BYTES, MemType
+
+__all__ = ["Bytes", "Dram", "Ints", "element_shape", "pack", "unpack", "wrap"]
+
+Ints = npt.NDArray[np.int64]
+Bytes = npt.NDArray[np.uint8]
 
 _PAGE_BYTES = 4096
 
@@ -15,8 +22,8 @@ _PAGE_BYTES = 4096
 class Dram:
     """4 GiB of bytes, zero where nothing was written."""
 
-    def __init__(self, images: Iterable[tuple[int, np.ndarray]] = ()) -> None:
-        self.pages: dict[int, np.ndarray] = {}
+    def __init__(self, images: Iterable[tuple[int, Bytes]] = ()) -> None:
+        self.pages: dict[int, Bytes] = {}
         for phys, data in images:
             self.write(phys, data)
 
@@ -30,7 +37,7 @@ class Dram:
             yield page, slice(begin, begin + count), slice(done, done + count)
             done += count
 
-    def read(self, phys: int, size: int) -> np.ndarray:
+    def read(self, phys: int, size: int) -> Bytes:
         """Copy `size` bytes (uint8) from byte address `phys`."""
         result = np.zeros(size, np.uint8)
         for page, inside, outside in self._pieces(phys, size):
@@ -38,7 +45,7 @@ class Dram:
                 result[outside] = self.pages[page][inside]
         return result
 
-    def write(self, phys: int, data: np.ndarray) -> None:
+    def write(self, phys: int, data: Bytes) -> None:
         """Write bytes (uint8) to byte address `phys`."""
         for page, inside, outside in self._pieces(phys, len(data)):
             page_bytes = self.pages.setdefault(page, np.zeros(_PAGE_BYTES, np.uint8))
@@ -51,16 +58,17 @@ class Dram:
         return twin
 
 
-def unpack(data: np.ndarray, bits: int) -> np.ndarray:
+def unpack(data: Bytes, bits: int) -> Ints:
     """Signed values (int64) of `bits` bits each, first value in the least significant bits."""
     if bits >= 8:
         return data.view(f"<i{bits // 8}").astype(np.int64)
     stream = np.unpackbits(data, bitorder="little").reshape(-1, bits).astype(np.int64)
     values = stream @ (np.int64(1) << np.arange(bits, dtype=np.int64))
-    return wrap(values, bits)
+    wrapped: Ints = wrap(values, bits)
+    return wrapped
 
 
-def pack(values: np.ndarray, bits: int) -> np.ndarray:
+def pack(values: Ints, bits: int) -> Bytes:
     """The inverse of `unpack`: the low `bits` bits of each value, as bytes."""
     if bits >= 8:
         return values.reshape(-1).astype(f"<i{bits // 8}").view(np.uint8)
@@ -68,7 +76,7 @@ def pack(values: np.ndarray, bits: int) -> np.ndarray:
     return np.packbits(stream.astype(np.uint8), bitorder="little")
 
 
-def wrap(values: np.ndarray, bits: int) -> np.ndarray:
+def wrap(values: Any, bits: int) -> Any:
     """Reduce modulo 2^bits into the range of two's complement."""
     sign = np.int64(1) << np.int64(bits - 1)
     return ((values + sign) & ((sign << np.int64(1)) - 1)) - sign

@@ -1,9 +1,11 @@
 """A short numpy interpreter of the instruction set: DRAM image in, DRAM image out.
 
-It is the yardstick of the engines, so it shares nothing with them but the instruction table.
-Profiles: `functional` (the instruction set's own semantics), `hls` (the published HLS design) and
-`chisel` (the current Chisel design). docs/isa.md, "Implementation differences", lists where they
-part. Pipelines are not modelled: an instruction's micro-ops act one after the other.
+It is the yardstick of the engines, of the HLS design and of hardware under self-test, so it shares
+nothing with any of them but the instruction table. Profiles: `functional` (the instruction set's
+own semantics), `hls` (the published HLS design) and `chisel` (the current Chisel design).
+docs/isa.md, "Implementation differences", lists where they part. Pipelines are not modelled: an
+instruction's micro-ops act one after the other, and are computed together where none reads what
+another one wrote.
 """
 
 from __future__ import annotations
@@ -11,22 +13,28 @@ from __future__ import annotations
 import dataclasses
 from collections import deque
 from collections.abc import Sequence
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 
-from tests.reference.memory import Dram, element_shape, pack, unpack, wrap
 from vta_pynq.config import Capability, HwConfig
 from vta_pynq.isa.encode import decode, decode_uops
 from vta_pynq.isa.table import TOKENS, AluOp, MemType, Module, Opcode, elem_bytes, module_of
+from vta_pynq.selftest.memory import Dram, Ints, element_shape, pack, unpack, wrap
 from vta_pynq.stream import InstructionStream
 from vta_pynq.timing.profiles import CHISEL_64BIT
+
+__all__ = [
+    "MODULES", "Deadlock", "Hang", "Machine", "Profile", "ReferenceFault", "Result", "run_stream",
+]  # fmt: skip
 
 Profile = Literal["functional", "hls", "chisel"]
 
 MODULES = (Module.LOAD, Module.COMPUTE, Module.STORE)
 _CHISEL_UOP_DEPTH = CHISEL_64BIT.uop_depth_limit or 0
 _SHIFT_BITS = 5  # of the shift amount that hardware looks at
+_TOGETHER = 256
+"""Micro-ops of a GEMM that are computed at a time; each takes a copy of its weight tile."""
 
 
 class ReferenceFault(Exception):
@@ -92,7 +100,7 @@ def run_stream(
     while fetched < len(insns) or any(queues.values()):
         progress = False
         while fetched < len(insns):
-            module = module_of(insns[fetched]["opcode"], insns[fetched]["memory_type"])
+            module = module_of(int(insns["opcode"][fetched]), int(insns["memory_type"][fetched]))
             if module is None:
                 raise ReferenceFault(fetched, f"opcode {insns[fetched]['opcode']} is not defined")
             if queue_depth is not None and len(queues[module]) >= queue_depth:
@@ -145,13 +153,14 @@ class Machine:
     def execute(self, index: int, insn: np.void) -> None:
         """Carry out one instruction, tokens aside."""
         try:
-            {
+            meaning = {
                 Opcode.LOAD: self.load,
                 Opcode.STORE: self.store,
                 Opcode.GEMM: self.gemm,
                 Opcode.ALU: self.alu,
-                Opcode.FINISH: lambda insn: None,
-            }[insn["opcode"]](insn)
+            }.get(insn["opcode"])
+            if meaning is not None:  # FINISH only ends the stream
+                meaning(insn)
         except (IndexError, NotImplementedError) as error:
             fault = Hang if isinstance(error, NotImplementedError) else ReferenceFault
             raise fault(index, str(error)) from error
@@ -163,12 +172,13 @@ class Machine:
             raise IndexError(f"{kind.name} elements {begin}..{begin + count - 1} do not exist")
         return slice(begin, begin + count)
 
-    def _read_row(self, kind: MemType, dram_base: int, count: int) -> np.ndarray:
+    def _read_row(self, kind: MemType, dram_base: int, count: int) -> Ints:
         size = elem_bytes(self.config, kind)
         shape, bits = element_shape(self.config, kind)
         return unpack(self.dram.read(dram_base * size, count * size), bits).reshape(-1, *shape)
 
     def load(self, insn: np.void) -> None:
+        """LOAD: the padded image of DRAM rows goes to SRAM, row after row."""
         y_size, x_size, x_stride, dram, base = (
             int(insn[n]) for n in ("y_size", "x_size", "x_stride", "dram_base", "sram_base")
         )
@@ -206,6 +216,7 @@ class Machine:
             self.sram[target][self._span(target, base, count)] = flat
 
     def store(self, insn: np.void) -> None:
+        """STORE: SRAM elements go to DRAM rows."""
         if not insn["x_size"] or not insn["y_size"]:
             return
         if insn["memory_type"] != MemType.OUT:
@@ -221,7 +232,7 @@ class Machine:
 
     # ---- compute -------------------------------------------------------------------------
 
-    def _indices(self, insn: np.void) -> dict[str, np.ndarray]:
+    def _indices(self, insn: np.void) -> dict[str, Ints]:
         """Accumulator, source and weight index of every micro-op, in the order of execution."""
         counts = [int(insn["iter_out"]), int(insn["iter_in"])]
         bgn, end = int(insn["uop_bgn"]), int(insn["uop_end"])
@@ -244,15 +255,17 @@ class Machine:
             for name in ("dst", "src", "wgt")
         }
 
-    def _check(self, kind: MemType, indices: np.ndarray) -> None:
+    def _check(self, kind: MemType, indices: Ints) -> None:
         if indices.size and indices.max() >= len(self.sram[kind]):
             raise IndexError(f"{kind.name} element {indices.max()} does not exist")
 
-    def _put(self, dst: int, values: np.ndarray, out: np.ndarray) -> None:
+    def _put(self, dst: Any, values: Ints, out: Ints) -> None:
+        """Write accumulators and the output buffer; `dst` is one index or several."""
         self.sram[MemType.ACC][dst] = values
         self.sram[MemType.OUT][dst] = wrap(out, self.config.out_width)
 
     def gemm(self, insn: np.void) -> None:
+        """GEMM: clear accumulators, or add products of inputs and weight tiles to them."""
         at = self._indices(insn)
         self._check(MemType.ACC, at["dst"])
         if not insn["reset"] or self.profile == "hls":
@@ -261,12 +274,32 @@ class Machine:
         else:  # the reset alone; the OUT buffer keeps what it has
             self.sram[MemType.ACC][at["dst"]] = 0
             return
-        acc, inp, wgt = (self.sram[kind] for kind in (MemType.ACC, MemType.INP, MemType.WGT))
-        for dst, src, tile in zip(at["dst"], at["src"], at["wgt"], strict=True):
-            total = wrap(acc[dst] + inp[src] @ wgt[tile].T, self.config.acc_width)
-            self._put(dst, 0 if insn["reset"] else total, total)
+        for begin in range(0, len(at["dst"]), _TOGETHER):
+            part = slice(begin, begin + _TOGETHER)
+            tiles = self.sram[MemType.WGT][at["wgt"][part]]
+            # One product of a batch of rows and a tile for each micro-op.
+            products = self.sram[MemType.INP][at["src"][part]] @ tiles.swapaxes(1, 2)
+            if insn["reset"]:
+                self._reset_in_order(at["dst"][part], products)
+            else:
+                self._accumulate(at["dst"][part], products)
+
+    def _accumulate(self, dst: Ints, products: Ints) -> None:
+        """Add each product to its accumulator; sums modulo 2^wA come out in any order."""
+        order = np.argsort(dst, kind="stable")
+        places, begins = np.unique(dst[order], return_index=True)
+        sums = self.sram[MemType.ACC][places] + np.add.reduceat(products[order], begins, axis=0)
+        total = wrap(sums, self.config.acc_width)
+        self._put(places, total, total)
+
+    def _reset_in_order(self, dst: Ints, products: Ints) -> None:
+        """The published HLS design: OUT gets the sum that the accumulator would have had."""
+        acc = self.sram[MemType.ACC]
+        for place, product in zip(dst, products, strict=True):
+            self._put(place, np.zeros_like(product), acc[place] + product)
 
     def alu(self, insn: np.void) -> None:
+        """ALU: one operation on accumulators, with an immediate or other accumulators."""
         at = self._indices(insn)
         imm, use_imm, op = int(insn["imm"]), bool(insn["use_imm"]), int(insn["alu_opcode"])
         self._check(MemType.ACC, at["dst"])
@@ -274,30 +307,54 @@ class Machine:
             self._check(MemType.ACC, at["src"])
         if self.profile == "chisel" and self.config.batch > 1:
             raise NotImplementedError("the ALU works for a batch of 1 only")
+        if self.profile == "chisel":
+            self._alu_in_order(insn, at)
+        elif self._is_independent(at, use_imm):
+            self._alu_step(op, imm, use_imm, at["dst"], at["src"])
+        else:
+            for dst, src in zip(at["dst"], at["src"], strict=True):
+                self._alu_step(op, imm, use_imm, dst, src)
+
+    def _is_independent(self, at: dict[str, Ints], use_imm: bool) -> bool:
+        """Whether every micro-op reads what was there before the first one wrote."""
+        order = np.arange(len(at["dst"]))
+        writer = np.full(len(self.sram[MemType.ACC]), len(order))
+        writer[at["dst"]] = order  # where one is written twice, the last of its writers
+        unique = np.array_equal(writer[at["dst"]], order)
+        return unique and (use_imm or bool(np.all(writer[at["src"]] >= order)))
+
+    def _alu_step(self, op: int, imm: int, use_imm: bool, dst: Any, src: Any) -> None:
+        """One micro-op, or several that are independent."""
+        x = self.sram[MemType.ACC][dst]
+        self._alu_write(op, imm, dst, x, np.int64(imm) if use_imm else self.sram[MemType.ACC][src])
+
+    def _alu_write(self, op: int, imm: int, dst: Any, x: Ints, y: Any) -> None:
+        if op == AluOp.MUL and not self._multiplies():
+            self._put(dst, x, self._without_mul(x))
+            return
+        result = wrap(self._operate(op, x, y, imm), self.config.acc_width)
+        self._put(dst, result, result)
+
+    def _alu_in_order(self, insn: np.void, at: dict[str, Ints]) -> None:
+        """The Chisel design has no bypass to the source operand, which an immediate uses too."""
+        imm, use_imm, op = int(insn["imm"]), bool(insn["use_imm"]), int(insn["alu_opcode"])
         acc = self.sram[MemType.ACC]
         written, overwritten = -1, acc[0]
         for dst, src in zip(at["dst"], at["src"], strict=True):
-            # Chisel has no bypass to the source operand, which an immediate uses as well.
-            late = self.profile == "chisel" and src == written
-            operand = overwritten if late else acc[src]
-            x = operand if use_imm and self.profile == "chisel" else acc[dst]
-            y = np.full_like(x, imm) if use_imm else operand
+            operand = overwritten if src == written else acc[src]
             written, overwritten = dst, acc[dst].copy()
-            if op == AluOp.MUL and not self._multiplies():
-                self._put(dst, x, self._without_mul(x))
-                continue
-            result = wrap(self._operate(op, x, y, imm), self.config.acc_width)
-            self._put(dst, result, result)
+            x = operand if use_imm else acc[dst]
+            self._alu_write(op, imm, dst, x, np.int64(imm) if use_imm else operand)
 
     def _multiplies(self) -> bool:
         return self.profile == "functional" or self.config.has(Capability.ALU_MUL)
 
-    def _without_mul(self, x: np.ndarray) -> np.ndarray:
+    def _without_mul(self, x: Ints) -> Ints:
         if self.profile == "chisel":
             raise NotImplementedError("the fetch decoder does not know MUL")
         return np.zeros_like(x)  # the HLS C simulation leaves its initial value here; undefined
 
-    def _operate(self, op: int, x: np.ndarray, y: np.ndarray, imm: int) -> np.ndarray:
+    def _operate(self, op: int, x: Ints, y: Any, imm: int) -> Any:
         if op == AluOp.MIN:
             return np.minimum(x, y)
         if op == AluOp.MAX:
@@ -310,7 +367,7 @@ class Machine:
             return x * y
         raise IndexError(f"ALU opcode {op} is not defined")
 
-    def _shift(self, x: np.ndarray, y: np.ndarray, imm: int) -> np.ndarray:
+    def _shift(self, x: Ints, y: Any, imm: int) -> Any:
         """floor(x / 2^y): exact for every amount, so 32 and more leave the sign or nothing."""
         if self.profile == "hls":
             y = wrap(y, _SHIFT_BITS)
