@@ -37,6 +37,11 @@ constexpr auto TOKENS = Waitable::Kind::TOKENS;
 
 static_assert(sizeof(csim_segment) == sizeof(Segment), "both describe the same memory");
 
+template <class SramT>
+void clear(typename SramT::memory_t memory) {
+    for (int i = 0; i < SramT::depth; i++) SramT::write(memory, i, SramT::element_t::zero());
+}
+
 }  // namespace
 
 struct csim_engine {
@@ -80,11 +85,11 @@ struct csim_engine {
         return i < 6 ? all[i] : nullptr;
     }
     void clear_sram() {
-        std::fill_n(&uop[0][0], sizeof uop / sizeof uop[0][0], 0);
-        std::fill_n(&inp[0][0], sizeof inp / sizeof inp[0][0], 0);
-        std::fill_n(&wgt[0][0], sizeof wgt / sizeof wgt[0][0], 0);
-        std::fill_n(&acc[0][0], sizeof acc / sizeof acc[0][0], 0);
-        std::fill_n(&out[0][0], sizeof out / sizeof out[0][0], 0);
+        clear<UopSram>(uop);
+        clear<InpSram>(inp);
+        clear<WgtSram>(wgt);
+        clear<AccSram>(acc);
+        clear<OutSram>(out);
     }
     void soft_reset() {
         load_queue.fill(0, 0);

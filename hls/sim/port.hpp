@@ -1,12 +1,15 @@
-// AXI masters of the simulation: bursts into DRAM segments, every rule checked.
+// AXI masters of the simulation: requests into DRAM segments, every rule checked.
 //
-// Faults: a burst outside DRAM, over a 4 KiB boundary or longer than the design promises, a beat
-// that was not requested, a write to read-only memory, beats left over at the end of a run.
+// A read request is a burst: the design cuts them itself, so that it knows what the adapter must
+// have room for. A write request is a row, which the adapter cuts. Faults: an access outside DRAM,
+// a read over a 4 KiB boundary or longer than the design promises, a beat that was not requested, a
+// write to read-only memory, beats or responses left over at the end of a run.
 #ifndef VTA_SIM_PORT_HPP
 #define VTA_SIM_PORT_HPP
 
 #include <ap_int.h>
 
+#include <algorithm>
 #include <cstdint>
 #include <cstdio>
 #include <cstring>
@@ -48,6 +51,7 @@ struct Dram {
 struct Burst {
     std::uint8_t* at;
     std::uint64_t beats;
+    bool last;  // of its request
 };
 
 // What lies behind the copies of a port.
@@ -56,7 +60,7 @@ struct Master {
     const char* name;
     const unsigned beat_bytes;
     std::deque<Burst> reads, writes;
-    int responses = 0;  // of completed bursts, not taken
+    int responses = 0;  // of completed write requests, not taken
 
     Master(const Dram* memory, const char* title, unsigned bytes)
         : dram(memory), name(title), beat_bytes(bytes) {}
@@ -95,7 +99,20 @@ struct Master {
         if (writing && !segment->writable) {
             fail(std::string("access must be to writable memory, not") + where, CSIM_READ_ONLY);
         }
-        return Burst{segment->data + (phys - segment->phys), beats};
+        return Burst{segment->data + (phys - segment->phys), beats, true};
+    }
+    // What the adapter makes of a write request: bursts up to the next page or the greatest length.
+    void open_row(std::uint64_t beat, std::uint64_t beats) {
+        if (beats == 0) fail("request has no beats");
+        const std::uint64_t most = BuildConfig::burst_beats, page = 4096 / beat_bytes;
+        while (beats != 0) {
+            const std::uint64_t room = page - beat % page;
+            const std::uint64_t count = std::min(beats, std::min(most, room));
+            writes.push_back(open(beat, count, true));
+            writes.back().last = count == beats;
+            beat += count;
+            beats -= count;
+        }
     }
 };
 
@@ -111,7 +128,7 @@ class Port {
     }
     template <class Count>
     void write_request(const Count& beat, const Count& beats) {
-        master_->writes.push_back(master_->open(beat.to_uint64(), beats.to_uint64(), true));
+        master_->open_row(beat.to_uint64(), beats.to_uint64());
     }
     T read() {
         const std::uint8_t* at = next(master_->reads, "read");
@@ -148,7 +165,7 @@ class Port {
         std::uint8_t* at = burst.at;
         burst.at += beat_bytes;
         if (--burst.beats == 0) {
-            if (&bursts == &master_->writes) master_->responses++;
+            if (&bursts == &master_->writes && burst.last) master_->responses++;
             bursts.pop_front();
         }
         return at;

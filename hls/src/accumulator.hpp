@@ -5,6 +5,7 @@
 #ifndef VTA_ACCUMULATOR_HPP
 #define VTA_ACCUMULATOR_HPP
 
+#include "block_reader.hpp"
 #include "gemm_core.hpp"
 
 namespace vta {
@@ -22,44 +23,51 @@ mirror_lanes:
     OutSram::write(out_mem, index, out);
 }
 
-// Where LOAD ACC puts its elements.
-struct AccSink {
-    AccSram::word_t (*acc_mem)[AccSram::words];
-    OutSram::word_t (*out_mem)[OutSram::words];
-
-    void put(const index_t& index, const AccSram::element_t& element) {
-        VTA_INLINE
-        write_accumulator(acc_mem, out_mem, index, element);
+// Values of `Width` bits, sign-extended.
+template <int Width>
+AccSram::element_t widen(const Element<Width * isa::batch * isa::block>& element) {
+    VTA_INLINE
+    AccSram::element_t wide;
+widen_lanes:
+    for (int i = 0; i < isa::batch * isa::block; i++) {
+        VTA_UNROLL
+        wide.set_lane<isa::acc_width>(i, acc_t(element.template lane<Width>(i)));
     }
-};
+    return wide;
+}
 
-// Where LOAD ACC_8BIT puts its elements: each value of an input's width is sign-extended.
-struct NarrowAccSink {
-    AccSram::word_t (*acc_mem)[AccSram::words];
-    OutSram::word_t (*out_mem)[OutSram::words];
-
-    void put(const index_t& index, const InpSram::element_t& element) {
-        VTA_INLINE
-        AccSram::element_t wide;
-    widen_lanes:
-        for (int i = 0; i < isa::batch * isa::block; i++) {
-            VTA_UNROLL
-            wide.set_lane<isa::acc_width>(i, acc_t(element.lane<isa::inp_width>(i)));
+// LOAD ACC and ACC_8BIT: values of `Width` bits. Returns the turns of the loops.
+template <int Width, int BeatBits, class Port>
+beat_t load_accumulators(Port port, const address_t& base, const Block& block,
+                         AccSram::memory_t acc_mem, OutSram::memory_t out_mem) {
+    VTA_NO_INLINE
+    if (block.x_size == 0) return 0;
+    BlockReader<Width * isa::batch * isa::block, BeatBits> reader(base, block);
+    Padding padding(block);
+    beat_t turns = reader.run_ahead(port);
+acc_padding:
+    while (padding.more()) {
+        // II=1, as in `load_block`.
+        VTA_PIPELINE(1)
+        VTA_STEP();
+        turns++;
+        write_accumulator(acc_mem, out_mem, padding.index, AccSram::element_t::zero());
+        padding.next();
+    }
+acc_beats:
+    while (reader.more()) {
+        // II=1, as in `load_block`; widening and mirroring are wires.
+        VTA_PIPELINE(1)
+        VTA_STEP();
+        turns++;
+        reader.request(port);
+        if (reader.take(port)) {
+            write_accumulator(acc_mem, out_mem, reader.index, widen<Width>(reader.element));
+            reader.next();
         }
-        write_accumulator(acc_mem, out_mem, index, wide);
     }
-};
-
-// Where other LOADs put theirs.
-template <class SramT>
-struct SramSink {
-    typename SramT::word_t (*memory)[SramT::words];
-
-    void put(const index_t& index, const typename SramT::element_t& element) {
-        VTA_INLINE
-        SramT::write(memory, index, element);
-    }
-};
+    return turns;
+}
 
 }  // namespace vta
 

@@ -11,18 +11,18 @@ extern "C" void vta_compute(VTA_READ_PORT(vta::uop_beat_t, uop_port), vta::addre
                             vta_count_t* executed, vta_count_t* busy, vta_count_t* waited) {
     VTA_AXI_READ(uop_port)
     VTA_AXI_READ(acc_port)
-#pragma HLS INTERFACE mode = axis port = compute_queue
-#pragma HLS INTERFACE mode = axis port = l2g
-#pragma HLS INTERFACE mode = axis port = g2l
-#pragma HLS INTERFACE mode = axis port = s2g
-#pragma HLS INTERFACE mode = axis port = g2s
-#pragma HLS INTERFACE mode = bram port = inp_mem
-#pragma HLS INTERFACE mode = bram port = wgt_mem
-#pragma HLS INTERFACE mode = bram port = out_mem
+    VTA_AXIS(compute_queue)
+    VTA_AXIS(l2g)
+    VTA_AXIS(g2l)
+    VTA_AXIS(s2g)
+    VTA_AXIS(g2s)
+    VTA_SRAM(inp_mem)
+    VTA_SRAM(wgt_mem)
+    VTA_SRAM(out_mem)
     VTA_PULSE(finished)
-    VTA_PARTITION(inp_mem, 2)
-    VTA_PARTITION(wgt_mem, 2)
-    VTA_PARTITION(out_mem, 2)
+    VTA_INP_BANKS(inp_mem)
+    VTA_WGT_BANKS(wgt_mem)
+    VTA_OUT_BANKS(out_mem)
     VTA_AXI_LITE(compute, uops)
     VTA_AXI_LITE(compute, biases)
     VTA_AXI_LITE(compute, done_o)
@@ -32,13 +32,18 @@ extern "C" void vta_compute(VTA_READ_PORT(vta::uop_beat_t, uop_port), vta::addre
     VTA_AXI_LITE(compute, waited)
     VTA_AXI_LITE_CONTROL
     VTA_PULSE(fault)
-    static vta::Status status;
-    status.raised = 0;
+    // What the registers show. Scalars, because a static object has a constructor to run.
+    static vta_errors_t total_errors = 0;
+    static vta_count_t total_insns = 0, total_busy = 0, total_waited = 0;
+    VTA_RESET(total_errors)
+    VTA_RESET(total_insns)
+    VTA_RESET(total_busy)
+    VTA_RESET(total_waited)
+    vta::Status status;
     // Micro-ops and accumulators are this module's own; they keep what they hold from call to call.
     static vta::UopSram::memory_t uop_mem;
     static vta::AccSram::memory_t acc_mem;
-    VTA_PARTITION(uop_mem, 2)
-    VTA_PARTITION(acc_mem, 2)
+    VTA_ACC_BANKS(acc_mem)
     VTA_BRAM(uop_mem)
     VTA_BRAM(acc_mem)
     const bool finish =
@@ -46,9 +51,13 @@ extern "C" void vta_compute(VTA_READ_PORT(vta::uop_beat_t, uop_port), vta::addre
                           uop_mem, inp_mem, wgt_mem, acc_mem, out_mem, status);
     if (finish) *finished = 1;
     *done_o = finish;
-    if (status.raised != 0) *fault = status.raised;
-    *errors = status.errors;
-    *executed = status.insns;
-    *busy = status.busy;
-    *waited = status.waited;
+    total_errors |= status.errors;
+    total_insns += status.insns;
+    total_busy += status.busy;
+    total_waited += status.waited;
+    if (status.errors != 0) *fault = status.errors;
+    *errors = total_errors;
+    *executed = total_insns;
+    *busy = total_busy;
+    *waited = total_waited;
 }

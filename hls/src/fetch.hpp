@@ -2,7 +2,8 @@
 #ifndef VTA_FETCH_HPP
 #define VTA_FETCH_HPP
 
-#include "block_load.hpp"
+#include "alu_setup.hpp"
+#include "block_reader.hpp"
 #include "channel.hpp"
 #include "status.hpp"
 
@@ -11,33 +12,24 @@ namespace vta {
 constexpr int insn_port_bits = least(BuildConfig::bus_bits, 8 * insn_bytes);
 typedef ap_uint<insn_port_bits> insn_beat_t;
 
-// Hands out whole instructions; `load_block` puts them together.
-struct InsnSink {
-    Channel<insn_t>&load_queue, &compute_queue, &store_queue;
-    Status& status;
-
-    void put(const index_t&, const Element<8 * insn_bytes>& element) {
-        VTA_INLINE
-        const insn_t insn = element.word[0];
-        const ap_uint<3> opcode = field<isa::Mem::opcode_at>(insn);
-        const Block block = Block::of(insn);
-        status.insns++;
-        if (is(opcode, Opcode::STORE)) {
-            store_queue.write(insn);
-        } else if (is(opcode, Opcode::LOAD) && (block.is(MemType::INP) || block.is(MemType::WGT))) {
-            load_queue.write(insn);
-        } else if (is(opcode, Opcode::LOAD) || is(opcode, Opcode::GEMM) ||
-                   is(opcode, Opcode::ALU) || is(opcode, Opcode::FINISH)) {
-            compute_queue.write(insn);
-        } else {
-            status.report(UNKNOWN_OPCODE);
-        }
+// Hands an instruction to the queue of its module; one without a module is dropped.
+inline void hand_out(const insn_t& insn, Channel<insn_t>& load_queue,
+                     Channel<insn_t>& compute_queue, Channel<insn_t>& store_queue, Status& status) {
+    VTA_INLINE
+    const ap_uint<3> opcode = field<isa::Mem::opcode_at>(insn);
+    const Block block = Block::of(insn);
+    status.insns++;
+    if (is(opcode, Opcode::STORE)) {
+        store_queue.write(insn);
+    } else if (is(opcode, Opcode::LOAD) && (block.is(MemType::INP) || block.is(MemType::WGT))) {
+        load_queue.write(insn);
+    } else if (is(opcode, Opcode::LOAD) || is(opcode, Opcode::GEMM) || is(opcode, Opcode::ALU) ||
+               is(opcode, Opcode::FINISH) || is_requant(opcode)) {
+        compute_queue.write(insn);
+    } else {
+        status.report(UNKNOWN_OPCODE);
     }
-    static bool is(const ap_uint<3>& opcode, Opcode which) {
-        VTA_INLINE
-        return opcode == ap_uint<3>(static_cast<int>(which));
-    }
-};
+}
 
 // Rows of this many instructions: what the 16 bits of a block's `x_size` hold, in whole pages.
 constexpr int fetch_row = 1 << 15;
@@ -46,19 +38,32 @@ constexpr int fetch_row = 1 << 15;
 // A queue that is full stalls the loop while bursts are under way. Their data wait in the adapter,
 // which has room for all it requested, so they do not block the other masters of a shared port.
 template <class Port>
-void fetch_program(Port port, const address_t& base, ap_uint<32> count, Channel<insn_t>& load_queue,
-                   Channel<insn_t>& compute_queue, Channel<insn_t>& store_queue, Status& status) {
-    InsnSink sink = {load_queue, compute_queue, store_queue, status};
+void fetch_program(Port port, const address_t& base, const ap_uint<32>& count,
+                   Channel<insn_t>& load_queue, Channel<insn_t>& compute_queue,
+                   Channel<insn_t>& store_queue, Status& status) {
     Block block = Block::of(insn_t(0));
+    block.y_size = 1;
     ap_uint<32> fetched = 0;
 fetch_rows:
     while (fetched != count) {
         const ap_uint<32> left = count - fetched;
         block.dram_base = fetched;
         block.x_size = left < fetch_row ? ap_uint<16>(left) : ap_uint<16>(fetch_row);
-        block.x_stride = block.x_size;
-        block.y_size = 1;
-        status.busy += load_block<8 * insn_bytes, insn_port_bits>(port, base, block, sink);
+        BlockReader<8 * insn_bytes, insn_port_bits> reader(base, block);
+        beat_t turns = reader.run_ahead(port);
+    fetch_beats:
+        while (reader.more()) {
+            // II=1: a beat in each cycle, so an instruction in two at 64 bits.
+            VTA_PIPELINE(1)
+            VTA_STEP();
+            turns++;
+            reader.request(port);
+            if (reader.take(port)) {
+                hand_out(reader.element.word[0], load_queue, compute_queue, store_queue, status);
+                reader.next();
+            }
+        }
+        status.busy += turns;
         fetched += block.x_size;
     }
 }

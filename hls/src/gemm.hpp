@@ -14,7 +14,7 @@ inline beat_t run_gemm(const insn_t& insn, const UopSram::memory_t uop_mem,
                        AccSram::memory_t acc_mem, OutSram::memory_t out_mem) {
     VTA_NO_INLINE
     typedef isa::Gemm Format;
-    UopNest<Format> nest(insn);
+    UopNest nest(Loops::of<Format>(insn));
     Stride dst(field<Format::dst_factor_out_at>(insn), field<Format::dst_factor_in_at>(insn));
     Stride src(field<Format::src_factor_out_at>(insn), field<Format::src_factor_in_at>(insn));
     Stride wgt(field<Format::wgt_factor_out_at>(insn), field<Format::wgt_factor_in_at>(insn));
@@ -37,24 +37,13 @@ gemm_uops:
         const WgtSram::element_t weight = WgtSram::read(wgt_mem, uop_wgt(uop) + wgt.at);
         AccSram::element_t sum =
             GemmCore::add_products(recent.newest(d, AccSram::read(acc_mem, d)), input, weight);
-        if (reset) {
-        gemm_clear:
-            for (int i = 0; i < AccSram::words; i++) {
-                VTA_UNROLL
-                sum.word[i] = 0;
-            }
-        }
+        if (reset) sum = AccSram::element_t::zero();
         write_accumulator(acc_mem, out_mem, d, sum);
         recent.push(d, sum);
-        if (nest.last_in()) {
-            dst.next_out();
-            src.next_out();
-            wgt.next_out();
-        } else if (nest.last_uop()) {
-            dst.next_in();
-            src.next_in();
-            wgt.next_in();
-        }
+        const bool last_in = nest.last_in(), last_uop = nest.last_uop();
+        dst.next(last_in, last_uop);
+        src.next(last_in, last_uop);
+        wgt.next(last_in, last_uop);
         nest.next();
     }
     return turns;

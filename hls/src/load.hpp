@@ -2,8 +2,7 @@
 #ifndef VTA_LOAD_HPP
 #define VTA_LOAD_HPP
 
-#include "accumulator.hpp"
-#include "block_load.hpp"
+#include "block_reader.hpp"
 #include "channel.hpp"
 #include "status.hpp"
 
@@ -14,12 +13,6 @@ constexpr int load_port_bits =
     least(BuildConfig::bus_bits, least(8 * isa::inp_bytes, 8 * isa::wgt_bytes));
 typedef ap_uint<load_port_bits> load_beat_t;
 
-// Whether a block fits a buffer of `depth` elements.
-inline bool fits(const Block& block, int depth) {
-    VTA_INLINE
-    return block.elements() + block.sram_base <= ap_uint<34>(depth) || block.x_size == 0;
-}
-
 // Executes one instruction of the queue.
 template <class Port>
 void load_step(Port inp_port, const address_t& inp_base, Port wgt_port, const address_t& wgt_base,
@@ -28,14 +21,10 @@ void load_step(Port inp_port, const address_t& inp_base, Port wgt_port, const ad
     const insn_t insn = queue.read();
     const Block block = Block::of(insn);
     if (field<isa::Mem::pop_next_at>(insn)) status.waited += await_token(from_compute);
-    if (block.is(MemType::INP) && fits(block, InpSram::depth)) {
-        SramSink<InpSram> sink = {inp_mem};
-        status.busy +=
-            load_block<8 * isa::inp_bytes, load_port_bits>(inp_port, inp_base, block, sink);
-    } else if (block.is(MemType::WGT) && fits(block, WgtSram::depth)) {
-        SramSink<WgtSram> sink = {wgt_mem};
-        status.busy +=
-            load_block<8 * isa::wgt_bytes, load_port_bits>(wgt_port, wgt_base, block, sink);
+    if (block.is(MemType::INP) && block.fits(InpSram::depth)) {
+        status.busy += load_block<InpSram, load_port_bits>(inp_port, inp_base, block, inp_mem);
+    } else if (block.is(MemType::WGT) && block.fits(WgtSram::depth)) {
+        status.busy += load_block<WgtSram, load_port_bits>(wgt_port, wgt_base, block, wgt_mem);
     } else {
         status.report(SRAM_RANGE);
     }

@@ -1,7 +1,8 @@
-// Memory ports: a read or write is requested as a burst first, its beats follow in order.
+// Memory ports: a read or write is requested first, its beats follow in order.
 //
 // Vitis HLS: `hls::burst_maxi`, whose requests run ahead of the data, so the latency of the rows of
-// a block overlaps. Elsewhere, or with VTA_ARRAY_PORTS: plain arrays; the tool then decides about
+// a block overlaps. It goes from function to function by value, as AMD's examples have it; copies
+// are the same port. Elsewhere, or with VTA_ARRAY_PORTS: plain arrays; the tool then decides about
 // bursts, and requests mean nothing. In a simulation: `sim::Port`, which checks every access.
 #ifndef VTA_PORT_HPP
 #define VTA_PORT_HPP
@@ -26,27 +27,27 @@ namespace vta {
 
 #if defined(VTA_CSIM) || defined(VTA_BURST_PORTS)
 template <class Port>
-void request_read(Port& port, beat_t beat, beat_t count) {
+void request_read(Port port, beat_t beat, beat_t count) {
     VTA_INLINE
     port.read_request(beat, count);
 }
 template <class Port>
-void request_write(Port& port, beat_t beat, beat_t count) {
+void request_write(Port port, beat_t beat, beat_t count) {
     VTA_INLINE
     port.write_request(beat, count);
 }
 template <class Port>
-void await_response(Port& port) {
+void await_response(Port port) {
     VTA_INLINE
     port.write_response();
 }
 template <class Word, class Port>
-Word read_beat(Port& port, beat_t) {
+Word read_beat(Port port, beat_t) {
     VTA_INLINE
     return port.read();
 }
 template <class Word, class Port>
-void write_beat(Port& port, beat_t, const Word& word) {
+void write_beat(Port port, beat_t, const Word& word) {
     VTA_INLINE
     port.write(word);
 }

@@ -14,18 +14,17 @@ namespace vta {
 // with an unknown opcode has no module and is dropped.
 typedef ap_uint<ERROR_BITS> errors_t;
 
+// Of one call of a module, or of many.
 struct Status {
     errors_t errors;
-    errors_t raised;     // by this call of the top, whether or not a bit was set before
     ap_uint<32> insns;   // executed
     ap_uint<32> busy;    // turns
     ap_uint<32> waited;  // cycles spent waiting for tokens
 
-    Status() : errors(0), raised(0), insns(0), busy(0), waited(0) {}
+    Status() : errors(0), insns(0), busy(0), waited(0) {}
     void report(ErrorBit bit) {
         VTA_INLINE
         errors[static_cast<int>(bit)] = 1;
-        raised[static_cast<int>(bit)] = 1;
     }
 };
 

@@ -1,9 +1,10 @@
 // The functions that synthesis turns into IPs: one for each module, one call for each instruction
 // (fetch: for each program).
 //
-// Registers keep the names of the published design where they mean the same. Status is written at
-// the end of every call; all of it is zero after reset. `fault` is driven by a call that meets an
-// error, with its bits: a pulse for the control block, which keeps them until software clears them.
+// Registers keep the names of the published design where they mean the same; their offsets are
+// those of the register table. Status is written at the end of every call; all of it is zero after
+// reset. `fault` is driven by a call that meets an error, with its bits: a pulse for the control
+// block, which keeps them until software clears them.
 #ifndef VTA_TOPS_HPP
 #define VTA_TOPS_HPP
 
@@ -30,7 +31,7 @@ void vta_load(VTA_READ_PORT(vta::load_beat_t, inp_port), vta::address_t inputs,
               vta_count_t* executed, vta_count_t* busy, vta_count_t* waited);
 
 // `done_o` is 1 after FINISH, 0 after any other instruction; `finished` is driven by FINISH alone,
-// so its valid signal is a pulse for an edge-sensitive interrupt input.
+// so its valid signal is a pulse.
 void vta_compute(VTA_READ_PORT(vta::uop_beat_t, uop_port), vta::address_t uops,
                  VTA_READ_PORT(vta::acc_beat_t, acc_port), vta::address_t biases,
                  vta::Channel<vta::insn_t>& compute_queue, vta::Channel<vta::token_t>& l2g,

@@ -41,6 +41,11 @@ typename Field<Place>::type field(const insn_t& insn) {
     return Field<Place>::of(insn);
 }
 
+inline bool is(const ap_uint<3>& opcode, Opcode which) {
+    VTA_INLINE
+    return opcode == ap_uint<3>(static_cast<int>(which));
+}
+
 // An element of `Bits` bits as one or more words of a bank's width, the first one lowest.
 template <int Bits>
 struct Element {
@@ -50,6 +55,18 @@ struct Element {
     typedef ap_uint<word_bits> word_t;
     word_t word[words];
 
+    // Registers: every word is used in every turn.
+    Element() { VTA_PARTITION(word, 1) }
+    static Element zero() {
+        VTA_INLINE
+        Element element;
+    zero_words:
+        for (int i = 0; i < words; i++) {
+            VTA_UNROLL
+            element.word[i] = 0;
+        }
+        return element;
+    }
     // Value `number` of `Width` bits each, as DRAM has them: the first one lowest.
     template <int Width>
     ap_int<Width> lane(int number) const {
@@ -67,15 +84,45 @@ struct Element {
     }
 };
 
-// A buffer of 2^LogDepth elements; its words are separate memories, so that an element is read
-// in one cycle. Indices wrap at the depth, as an address bus of LogDepth bits does.
+// The memories of a buffer: one for each word of an element, so an element is read in one cycle.
+template <class WordT, int Depth, int Words>
+struct Banks {
+    typedef WordT memory_t[Depth][Words];
+
+    static WordT get(const memory_t memory, const ap_uint<16>& index, int bank) {
+        VTA_INLINE
+        return memory[index][bank];
+    }
+    static void put(memory_t memory, const ap_uint<16>& index, int bank, const WordT& word) {
+        VTA_INLINE
+        memory[index][bank] = word;
+    }
+};
+
+template <class WordT, int Depth>
+struct Banks<WordT, Depth, 1> {
+    typedef WordT memory_t[Depth];
+
+    static WordT get(const memory_t memory, const ap_uint<16>& index, int) {
+        VTA_INLINE
+        return memory[index];
+    }
+    static void put(memory_t memory, const ap_uint<16>& index, int, const WordT& word) {
+        VTA_INLINE
+        memory[index] = word;
+    }
+};
+
+// A buffer of 2^LogDepth elements. Indices wrap at the depth, as an address bus of LogDepth bits
+// does.
 template <int Bits, int LogDepth>
 struct Sram {
     typedef Element<Bits> element_t;
     typedef typename element_t::word_t word_t;
     static constexpr int depth = 1 << LogDepth;
     static constexpr int words = element_t::words;
-    typedef word_t memory_t[depth][words];
+    typedef Banks<word_t, depth, words> banks;
+    typedef typename banks::memory_t memory_t;
 
     static index_t wrap(const index_t& index) {
         VTA_INLINE
@@ -87,7 +134,7 @@ struct Sram {
     read_words:
         for (int i = 0; i < words; i++) {
             VTA_UNROLL
-            element.word[i] = memory[wrap(index)][i];
+            element.word[i] = banks::get(memory, wrap(index), i);
         }
         return element;
     }
@@ -96,7 +143,7 @@ struct Sram {
     write_words:
         for (int i = 0; i < words; i++) {
             VTA_UNROLL
-            memory[wrap(index)][i] = element.word[i];
+            banks::put(memory, wrap(index), i, element.word[i]);
         }
     }
 };

@@ -25,21 +25,46 @@ struct Stride {
         row += out_step;
         at = row;
     }
+    // After a micro-op: whether it was the last of the inner loop, and of its list.
+    void next(bool last_in, bool last_uop) {
+        VTA_INLINE
+        if (last_in) {
+            next_out();
+        } else if (last_uop) {
+            next_in();
+        }
+    }
 };
 
-// Loop counters of an instruction in `Format` (`isa::Gemm` or `isa::Alu`: their loops agree).
-template <class Format>
+// The loops of an instruction; where they lie depends on its format.
+struct Loops {
+    ap_uint<17> uop_bgn, uop_end;
+    ap_uint<15> iter_out, iter_in;
+
+    template <class Format>
+    static Loops of(const insn_t& insn) {
+        VTA_INLINE
+        Loops loops;
+        loops.uop_bgn = field<typename Format::uop_bgn_at>(insn);
+        loops.uop_end = field<typename Format::uop_end_at>(insn);
+        loops.iter_out = field<typename Format::iter_out_at>(insn);
+        loops.iter_in = field<typename Format::iter_in_at>(insn);
+        return loops;
+    }
+};
+
+// Counters of the loops.
 struct UopNest {
     ap_uint<17> begin, end, uop;
     ap_uint<15> count_in, in, count_out, out;
 
-    explicit UopNest(const insn_t& insn)
-        : begin(field<typename Format::uop_bgn_at>(insn)),
-          end(field<typename Format::uop_end_at>(insn)),
+    explicit UopNest(const Loops& loops)
+        : begin(loops.uop_bgn),
+          end(loops.uop_end),
           uop(begin),
-          count_in(field<typename Format::iter_in_at>(insn)),
+          count_in(loops.iter_in),
           in(0),
-          count_out(field<typename Format::iter_out_at>(insn)),
+          count_out(loops.iter_out),
           out(0) {
         if (count_in == 0 || begin >= end) count_out = 0;  // an empty loop: no turn at all
     }
@@ -54,6 +79,10 @@ struct UopNest {
     bool last_in() const {
         VTA_INLINE
         return last_uop() && in == count_in - 1;
+    }
+    bool last() const {
+        VTA_INLINE
+        return last_in() && out == count_out - 1;
     }
     void next() {
         VTA_INLINE

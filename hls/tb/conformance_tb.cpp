@@ -161,8 +161,8 @@ struct Machine {
 int module_of(const vta::insn_t& insn) {
     const vta::Block block = vta::Block::of(insn);
     const ap_uint<3> opcode = vta::field<vta::isa::Mem::opcode_at>(insn);
-    if (vta::InsnSink::is(opcode, vta::Opcode::STORE)) return 2;
-    if (!vta::InsnSink::is(opcode, vta::Opcode::LOAD)) return 1;
+    if (vta::is(opcode, vta::Opcode::STORE)) return 2;
+    if (!vta::is(opcode, vta::Opcode::LOAD)) return 1;
     return block.is(vta::MemType::INP) || block.is(vta::MemType::WGT) ? 0 : 1;
 }
 

@@ -10,12 +10,14 @@ import pytest
 from tests.conftest import ROOT
 from vta_pynq.config import HwConfig
 from vta_pynq.conformance import load_case
+from vta_pynq.hls_macros import with_operations
 from vta_pynq.sim.case_list import main, write_case_list
 from vta_pynq.sim.csim_build import compile_command
 
 pytestmark = pytest.mark.csim
 
 HLS = ROOT / "hls"
+CONFIG = with_operations(HwConfig())
 CASES = sorted(p for p in (ROOT / "tests/conformance").iterdir() if p.is_dir())
 TOPS = tuple(f"src/{name}.cpp" for name in ("fetch", "load", "compute", "store"))
 
@@ -24,7 +26,7 @@ def _compile(folder, bench, *sources, more=()):
     compiler = shutil.which("g++")
     assert compiler, "g++ must be installed"
     program = folder / bench
-    words = [w for w in compile_command(HwConfig(), compiler) if w not in ("-shared", "-fPIC")]
+    words = [w for w in compile_command(CONFIG, compiler) if w not in ("-shared", "-fPIC")]
     files = [str(HLS / name) for name in (f"tb/{bench}.cpp", *sources)]
     done = subprocess.run(
         [*words, *more, f"-I{HLS / 'tb/portable'}", *files, "-o", str(program)],
@@ -70,7 +72,7 @@ def test_conformance_tb_wrong_expectation_fails(conformance_tb, tmp_path):
 def test_top_gives_the_tool_whole_pragmas(top):
     compiler = shutil.which("g++")
     assert compiler, "g++ must be installed"
-    words = [w for w in compile_command(HwConfig(), compiler) if w not in ("-shared", "-fPIC")]
+    words = [w for w in compile_command(CONFIG, compiler) if w not in ("-shared", "-fPIC")]
     more = ["-D__VITIS_HLS__", "-DVTA_ARRAY_PORTS", "-E", f"-I{HLS / 'tb/portable'}"]
     done = subprocess.run(
         [*words, *more, str(HLS / top)], capture_output=True, text=True, check=True

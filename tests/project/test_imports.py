@@ -13,7 +13,7 @@ ORDER = (
     # Lower rooms first; a module may import its own step and those above it in this list.
     ("vta_pynq.errors", "vta_pynq.whole_file"),
     ("vta_pynq.config", "vta_pynq.config_rules", "vta_pynq.config_text"),
-    ("vta_pynq.config_export", "vta_pynq.isa"),
+    ("vta_pynq.config_export", "vta_pynq.hls_macros", "vta_pynq.isa"),
     ("vta_pynq.timing",),
     ("vta_pynq.stream",),
     ("vta_pynq.conformance", "vta_pynq.program", "vta_pynq.assembler", "vta_pynq.disassembler"),

@@ -14,6 +14,7 @@ from tests.conftest import ROOT
 from tests.host_compiler.digits import NETWORKS, images, quantised
 from tests.sim.random_streams import random_config, random_stream
 from vta_pynq.config import HwConfig
+from vta_pynq.hls_macros import with_operations
 from vta_pynq.overlay import VtaOverlay
 from vta_pynq.selftest.interpreter import run_stream
 from vta_pynq.sim.csim import CsimEngine
@@ -25,7 +26,7 @@ CONFIG = HwConfig()
 
 
 def _agree(config, rng, programs):
-    csim, fast = CsimEngine(config), Engine(config)
+    csim, fast = CsimEngine(with_operations(config)), Engine(config)
     for _ in range(programs):
         stream = random_stream(rng, config)
         images = []

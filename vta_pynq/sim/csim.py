@@ -19,6 +19,7 @@ import numpy.typing as npt
 
 from vta_pynq.config import HwConfig
 from vta_pynq.errors import SimError
+from vta_pynq.hls_macros import OPERATIONS
 from vta_pynq.isa.encode import as_words, decode
 from vta_pynq.isa.table import INSN_BYTES, TOKENS, MemType, Module, elem_bytes, module_of
 from vta_pynq.sim.csim_build import build_csim
@@ -74,6 +75,11 @@ def _ffi() -> cffi.FFI:
     return ffi
 
 
+def _built(config: HwConfig) -> HwConfig:
+    """The configuration without the capabilities that make no difference to the C++."""
+    return config.with_capabilities(*(c for c in config.capabilities if c in OPERATIONS))
+
+
 @functools.cache
 def _library(config: HwConfig, more: tuple[str, ...]) -> Any:
     return _ffi().dlopen(str(build_csim(config, more)))
@@ -88,7 +94,8 @@ class CsimEngine:
     Parameters
     ----------
     config
-        The hardware configuration.
+        The hardware configuration. What it has no capability for is not built: the instruction
+        sets an error bit.
     profile
         Name of the hardware profile whose queue and token depths the FIFOs get; where it has
         no limit, they are as deep as memory allows.
@@ -107,7 +114,7 @@ class CsimEngine:
         limits = get_profile(profile)
         unbounded = (1 << 63) - 1
         self.config = config
-        self._lib = _library(dataclasses.replace(config, capabilities=frozenset()), more)
+        self._lib = _library(_built(config), more)
         engine = self._lib.csim_new(
             limits.insn_queue_depth or unbounded, limits.token_capacity or unbounded
         )

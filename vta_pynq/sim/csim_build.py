@@ -18,8 +18,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from vta_pynq.config import HwConfig
-from vta_pynq.config_text import PRIMARY
 from vta_pynq.errors import SimError, VtaError
+from vta_pynq.hls_macros import compiler_options
 
 __all__ = ["CACHE_VARIABLE", "build_csim", "compile_command", "find_ap_types"]
 
@@ -58,7 +58,7 @@ def find_ap_types() -> Path:
 
 def compile_command(config: HwConfig, compiler: str, more: Sequence[str] = ()) -> list[str]:
     """Compiler, options and macros for any source of `hls/`, without sources and output."""
-    macros = [f"-DVTA_{key}={getattr(config, name)}" for name, (key, *_) in PRIMARY.items()]
+    macros = compiler_options(config)
     # The wheel's headers are not ours to mend: no warnings from them.
     return [compiler, *_FLAGS, *_WARNINGS, "-isystem", str(find_ap_types()), *macros, *more]
 
@@ -90,7 +90,7 @@ def build_csim(config: HwConfig, more: Sequence[str] = ()) -> Path:
     Parameters
     ----------
     config
-        The configuration; capabilities make no difference, the design has its own.
+        The configuration. Its capabilities decide which optional operations are built.
     more
         Further options of the compiler, such as those of sanitizers.
 

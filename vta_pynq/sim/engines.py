@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
 from vta_pynq.config import HwConfig
+from vta_pynq.hls_macros import with_operations
 from vta_pynq.isa.table import Module
 from vta_pynq.sim.accelerator import Outcome, RunEngine
 from vta_pynq.sim.dram import DramImages
@@ -67,7 +68,7 @@ class DesignEngine:
     """The project's HLS C++, compiled for this machine, on the device image of simulated DRAM.
 
     The bitstream's registers, queue depths and configuration stay what they are; instructions
-    mean what the project's own design makes of them.
+    mean what the project's own design makes of them, which always has MUL and LOAD ACC_8BIT.
 
     Raises
     ------
@@ -80,7 +81,7 @@ class DesignEngine:
         from vta_pynq.sim.csim import CsimEngine
         from vta_pynq.sim.engine import Dram
 
-        self.engine = CsimEngine(config, profile=profile.name)
+        self.engine = CsimEngine(with_operations(config), profile=profile.name)
         self._dram = Dram([(dram.base, dram.device)])
 
     @property

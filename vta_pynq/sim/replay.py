@@ -12,6 +12,7 @@ import numpy as np
 
 from vta_pynq.conformance import Case, ExpectedOutput, is_case
 from vta_pynq.errors import ProgramError, SimError
+from vta_pynq.hls_macros import with_operations
 from vta_pynq.isa.encode import INSN_DTYPE
 from vta_pynq.sim.engine import Dram, Engine, StreamError
 from vta_pynq.sim.faults import FaultKind
@@ -84,7 +85,8 @@ def _run_csim(case: Case, semantics: str, repeat: int) -> tuple[Dram, list[float
 
     if semantics != "functional":
         raise SimError(f"csim: semantics must be functional, as the design's, not {semantics!r}")
-    return _run(lambda: CsimEngine(case.stream.config), case, repeat)
+    # Cases of the published instruction set name its configurations, which have no capabilities.
+    return _run(lambda: CsimEngine(with_operations(case.stream.config)), case, repeat)
 
 
 def _run(
