@@ -7,7 +7,7 @@ PYTEST = $(PY) -m pytest
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help env demo test test-all check csim bench gen build fuzz clean
+.PHONY: help env demo test test-all check csim bench gen build fuzz armhf clean
 
 help:            ## show this
 	@sed -n 's/^\([a-z-]*\): *[a-z ]*## /  \1\t/p' $(MAKEFILE_LIST) | expand -t 14
@@ -41,6 +41,9 @@ csim: env        ## compile the HLS design for the csim engine (ARGS: names of c
 
 bench: env       ## measure, and print one table
 	$(PY) -m bench $(ARGS)
+
+armhf: env       ## the package on the board's processor architecture, under qemu (needs root)
+	$(PY) scripts/armhf.py $(ARGS)
 
 demo: env        ## compile a network and run it on the simulated board
 	$(PY) examples/demo.py $(ARGS)
