@@ -13,8 +13,9 @@ from host_compiler.memory import ALIGNMENT_BYTES, Piece, place_pieces
 from vta_pynq.isa.table import MemType
 from vta_pynq.kernel import DramBuffer, DramView, Kernel, KernelBuilder
 from vta_pynq.program import Layout
+from vta_pynq.timing import simulate
 
-__all__ = ["INSN_LIMIT", "WORKSPACE", "Emitted", "Submission", "emit"]
+__all__ = ["INSN_LIMIT", "WORKSPACE", "Emitted", "Submission", "emit", "emitted_cycles"]
 
 WORKSPACE = "workspace"
 """The buffer of everything that only the accelerator sees."""
@@ -73,6 +74,12 @@ def emit(
             submissions[number] = _emit_phase(builder, members, plans, buffers, done)
     kernel = builder.build() if submissions else None
     return Emitted(kernel, submissions, workspace, size, shared)
+
+
+def emitted_cycles(emitted: Emitted, target: Target) -> int:
+    """Cycles of all submissions, by the cycle model of the target's profile."""
+    streams = () if emitted.kernel is None else emitted.kernel.streams()
+    return sum(simulate(stream, target.profile).total_cycles for stream in streams)
 
 
 def _emit_phase(

@@ -12,6 +12,7 @@ __all__ = [
     "IdentityError",
     "KernelError",
     "ProgramError",
+    "ScheduleError",
     "ShapeError",
     "SimError",
     "VtaError",
@@ -47,6 +48,10 @@ class KernelError(VtaError, ValueError):
 
 class CompileError(VtaError, ValueError):
     """A model is damaged, or holds what the compiler does not support: change the model."""
+
+
+class ScheduleError(VtaError, ValueError):
+    """A file of tuned schedules is damaged, foreign or of another version: use another file."""
 
 
 class ShapeError(VtaError, ValueError):

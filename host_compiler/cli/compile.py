@@ -10,7 +10,7 @@ from vta_pynq.config import HwConfig
 from vta_pynq.errors import CompileError
 from vta_pynq.timing.profiles import DEFAULT_PROFILE, PROFILES
 
-__all__ = ["HELP", "add_arguments", "parse_shapes", "run"]
+__all__ = ["HELP", "add_arguments", "add_target_arguments", "parse_shapes", "run"]
 
 HELP = "compile a quantised ONNX model to a program file"
 
@@ -19,6 +19,26 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's arguments."""
     parser.add_argument("model", metavar="MODEL", help="quantised ONNX file (see 'vta quantize')")
     parser.add_argument("-o", "--output", metavar="NET.vta", required=True, help="file to write")
+    add_target_arguments(parser)
+    parser.add_argument(
+        "--candidates",
+        metavar="N",
+        type=int,
+        help="schedules of each layer that the cycle model times: fewer compile faster",
+    )
+    parser.add_argument(
+        "--schedules",
+        metavar="FILE|none",
+        default="shipped",
+        help="tuned schedules: what 'vta tune' made, or none (default: those that are shipped)",
+    )
+    parser.add_argument(
+        "--explain", action="store_true", help="print where each layer runs, its cycles, and why"
+    )
+
+
+def add_target_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare what says how a model is read and for what it is compiled."""
     parser.add_argument(
         "--config",
         metavar="NAME",
@@ -39,20 +59,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="fix an input's shape, image=1,3,224,224, or a named dimension, batch=1; repeatable",
     )
     parser.add_argument(
-        "--candidates",
-        metavar="N",
-        type=int,
-        help="schedules of each layer that the cycle model times: fewer compile faster",
-    )
-    parser.add_argument(
         "--ties",
         metavar="even|up",
         default="even",
         help="round values halfway between two integers to even, as ONNX does, or up, in fewer "
         "steps of the accelerator (default: %(default)s)",
-    )
-    parser.add_argument(
-        "--explain", action="store_true", help="print where each layer runs, its cycles, and why"
     )
 
 
@@ -94,6 +105,7 @@ def run(args: argparse.Namespace) -> int:
         made_for,
         candidates=DEFAULT_CANDIDATES if args.candidates is None else args.candidates,
         ties=args.ties,
+        schedules=args.schedules,
         progress=True,
     )
     program = compilation.program
@@ -102,5 +114,7 @@ def run(args: argparse.Namespace) -> int:
         print(explain(program, compilation.graph, compilation.placement))
         print()
     print(summary(program))
+    for note in compilation.notes:
+        print(f"note: {note}")
     print(f"wrote {target}")
     return 0

@@ -6,7 +6,11 @@ import dataclasses
 from collections.abc import Mapping
 from typing import Any
 
-__all__ = ["LOOP_MODES", "Schedule"]
+__all__ = ["LOOP_MODES", "SCHEDULE_VERSION", "Schedule"]
+
+SCHEDULE_VERSION = 1
+"""What the fields of a `Schedule` mean. Raise it where one comes to mean something else: schedules
+that a tuner kept for another version are not used."""
 
 LOOP_MODES = ("", "o", "i", "y", "x", "oi", "yo", "yi", "xo", "xi", "yx")
 """Which indices a GEMM instruction's two loops run over: output blocks, input blocks, rows,
