@@ -15,7 +15,7 @@ from vta_pynq.isa.mnemonic import format_insn, operand_fields, suffix_field
 from vta_pynq.isa.table import MemType, Opcode, elem_bytes
 from vta_pynq.stream import InstructionStream, Segment
 
-__all__ = ["KERNEL_PREFIX", "disassemble"]
+__all__ = ["KERNEL_PREFIX", "disassemble", "insn_lines"]
 
 KERNEL_PREFIX = "kernel_"
 """Micro-op kernels are labelled with this and a number, in the order of their addresses."""
@@ -54,6 +54,11 @@ def disassemble(stream: InstructionStream, numbered: bool = False) -> str:
     for index in sorted(marks):  # labels of nothing, past the end
         lines += marks[index]
     return "\n".join(lines) + "\n"
+
+
+def insn_lines(stream: InstructionStream) -> list[str]:
+    """The line of each instruction of a stream, as `disassemble` writes it."""
+    return list(_insn_lines(stream, _Symbols(stream)))
 
 
 def _symbol(text: str) -> str:

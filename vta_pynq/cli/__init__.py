@@ -35,7 +35,9 @@ COMMANDS: dict[str, str] = {
     "info": "vta_pynq.cli.info",
     "lint": "vta_pynq.cli.lint",
     "overlays": "vta_pynq.cli.overlays",
+    "profile": "vta_pynq.cli.profile",
     "replay": "vta_pynq.cli.replay",
+    "roofline": "vta_pynq.cli.roofline",
     "run": "vta_pynq.cli.run",
 }
 """The commands of this package; those of other packages come on top (`commands`)."""

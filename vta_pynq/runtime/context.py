@@ -5,6 +5,7 @@ Several contexts of one program share its constants; each can run while another 
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -66,9 +67,17 @@ class Loaded:
             to_device([self.constants.buffer])
         self.layouts = {t.name: Layout.parse(t.layout) for t in program.tensors}
 
-    def submit(self, phase: VtaPhase, submissions: Sequence[Submission], timeout_s: float) -> None:
+    def submit(
+        self,
+        phase: VtaPhase,
+        submissions: Sequence[Submission],
+        timeout_s: float,
+        seconds: list[float] | None = None,
+    ) -> None:
         """Run a phase's submissions on the accelerator; see `DeviceQueue.run`."""
-        self._queue.run(self._accelerator, submissions, timeout_s, unclean=phase.strands)
+        self._queue.run(
+            self._accelerator, submissions, timeout_s, unclean=phase.strands, seconds=seconds
+        )
 
     def where(self, number: int) -> str:
         """A step's name in messages."""
@@ -191,12 +200,17 @@ class Context:
     # ---- running -------------------------------------------------------------------------
 
     def run(
-        self, inputs: Sequence[Array | None], outputs: Sequence[Array | None], timeout_s: float
+        self,
+        inputs: Sequence[Array | None],
+        outputs: Sequence[Array | None],
+        timeout_s: float,
+        step_s: list[float] | None = None,
     ) -> None:
         """Execute every step once.
 
         `inputs` are checked logical arrays, `outputs` are where to leave the results; None for
-        either means the tensor's own memory, which the caller reads and writes himself.
+        either means the tensor's own memory, which the caller reads and writes himself. `step_s`
+        is given the seconds of each step.
         """
         if self._unclean:
             to_device(self._distinct(self._memory))
@@ -204,12 +218,15 @@ class Context:
         arrays = self._take_inputs(inputs)
         direct = self._direct_outputs(outputs, arrays)
         for phase, submissions in zip(self._loaded.phases, self._submissions, strict=True):
+            begin, seconds = time.perf_counter(), list[float]()
             if isinstance(phase, CpuPhase):
                 to_cpu(self._distinct(phase.invalidate))
                 run_cpu_step(phase.step, arrays, self._loaded.where(phase.number))
             else:
                 to_device(self._distinct(phase.flush))
-                self._loaded.submit(phase, submissions, timeout_s)
+                self._loaded.submit(phase, submissions, timeout_s, seconds)
+            if step_s is not None:
+                step_s += _shares(phase, seconds, time.perf_counter() - begin)
         to_cpu(self._distinct(self._loaded.coherence.invalidate[-1]))
         self._give_outputs(outputs, direct)
         self._unclean = False
@@ -263,3 +280,13 @@ class Context:
             if target is not None and name not in direct:
                 tensor = self._loaded.program.tensor(name)
                 target[...] = self._loaded.layouts[name].unpack(self._tensors[name], tensor.shape)
+
+
+def _shares(phase: Phase, seconds: Sequence[float], whole_s: float) -> list[float]:
+    """A phase's time by step: what lies around its submissions counts to the first of them."""
+    if isinstance(phase, CpuPhase):
+        return [whole_s]
+    count = len(phase.steps)
+    shares = [*seconds[: count - 1], sum(seconds[count - 1 :])]  # a clean-up counts to the last
+    shares[0] += whole_s - sum(seconds)
+    return shares

@@ -101,6 +101,26 @@ class Model:
             context.run(arrays, results, timeout_s)
         return results[0] if len(results) == 1 else tuple(results)
 
+    def time_steps(
+        self, *inputs: npt.ArrayLike, timeout_s: float = DEFAULT_TIMEOUT_S
+    ) -> tuple[float, ...]:
+        """Run the model once and return the seconds of each step of its program, in order.
+
+        They are measured by this machine's clock, with the cache maintenance around each step;
+        for accelerator steps from the start until the processor sees the end.
+
+        Raises
+        ------
+        VtaError
+            As for `run`.
+        """
+        arrays = self._checked_inputs(inputs)
+        results = self._checked_outputs(None)
+        seconds: list[float] = []
+        with self._contexts.lend() as context:
+            context.run(arrays, results, timeout_s, seconds)
+        return tuple(seconds)
+
     def execute(self, timeout_s: float = DEFAULT_TIMEOUT_S) -> None:
         """Run once on what lies in `inputs[i].buffer`, leaving results in `outputs[i].buffer`.
 

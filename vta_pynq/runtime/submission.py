@@ -58,10 +58,12 @@ class DeviceQueue:
         timeout_s: float,
         *,
         unclean: bool = False,
+        seconds: list[float] | None = None,
     ) -> None:
         """Run submissions one after the other with nothing of others in between.
 
-        `unclean` says that they leave the logic in a state that only a reset clears.
+        `unclean` says that they leave the logic in a state that only a reset clears. `seconds`
+        is given the time of each, from its start until its end was seen.
 
         Raises
         ------
@@ -79,7 +81,10 @@ class DeviceQueue:
                 accelerator.reset()
             try:
                 for submission in submissions:
+                    begin = time.perf_counter()
                     _run_one(accelerator, submission, timeout_s)
+                    if seconds is not None:
+                        seconds.append(time.perf_counter() - begin)
             finally:
                 self._last = None if unclean else _state(accelerator)
                 self._last_s = time.monotonic()

@@ -18,7 +18,13 @@ from vta_pynq.timing.moves import Cycles, MoveShape
 from vta_pynq.timing.parameters import Client, LoopTiming, MoveTiming, Timing
 from vta_pynq.timing.profiles import HwProfile, get_profile
 
-__all__ = ["InstructionCosts", "instruction_costs", "instruction_cycles", "timing_of"]
+__all__ = [
+    "InstructionCosts",
+    "gemm_turns",
+    "instruction_costs",
+    "instruction_cycles",
+    "timing_of",
+]
 
 _CLIENT_OF_MEMORY: dict[MemType, Client] = {
     MemType.UOP: "uop",
@@ -194,6 +200,17 @@ def _iterations(
         uops = (uops - 1) % uop_range + 1
     iterations: Cycles = outer * inner * np.maximum(uops, 0)
     return iterations
+
+
+def gemm_turns(records: npt.NDArray[np.void], profile: HwProfile, config: HwConfig) -> Cycles:
+    """Matrix products that each instruction executes: micro-ops times turns, shape (n,).
+
+    A product is `config.macs_per_cycle` multiply-accumulates. GEMM with `reset` executes none.
+    """
+    turns = np.zeros(len(records), np.int64)
+    rows = np.flatnonzero((records["opcode"] == Opcode.GEMM) & (records["reset"] == 0))
+    turns[rows] = _iterations(records, rows, profile, config)
+    return turns
 
 
 def _loop_costs(
