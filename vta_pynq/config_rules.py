@@ -19,6 +19,7 @@ _UOP_BITS = 8 * UOP_BYTES
 _GEMM_WORD0_FIXED_BITS = 9 + 2 * 14  # head 7, reset 1, the extra bit of uop_end, two loop counts
 _ALU_WORD1_FIXED_BITS = 20  # opcode 3, use_imm 1, immediate 16
 _SRAM_BASE_BITS = 16  # of LOAD and STORE
+_REQUANT_OUT_BITS = 8  # clip bounds have 8 bits, so a wider output would never use its range
 
 
 def refusal(config: HwConfig, what: str) -> ConfigError:
@@ -27,7 +28,7 @@ def refusal(config: HwConfig, what: str) -> ConfigError:
 
 
 def refuse_impossible(config: HwConfig) -> None:
-    """Check widths, buffers and instruction formats.
+    """Check widths, buffers, instruction formats and capabilities.
 
     Raises
     ------
@@ -37,6 +38,7 @@ def refuse_impossible(config: HwConfig) -> None:
     _check_widths(config)
     _check_buffers(config)
     _check_formats(config)
+    _check_requant(config)
 
 
 def _check_widths(config: HwConfig) -> None:
@@ -109,4 +111,18 @@ def _check_formats(config: HwConfig) -> None:
             config,
             f"word 1 of ALU must fit {_WORD_BITS} bits, not {alu}; "
             "make the accumulator buffer smaller",
+        )
+
+
+def _check_requant(config: HwConfig) -> None:
+    """The fused operation clips to 8 bits. Its format fits where those of GEMM and ALU do.
+
+    Word 0 has one bit more than GEMM's, and the sum of the latter is odd; word 1 has as many bits
+    as ALU's.
+    """
+    if "alu_requant" in config.capabilities and config.out_width > _REQUANT_OUT_BITS:
+        raise refusal(
+            config,
+            f"capability alu_requant must have an output width of at most {_REQUANT_OUT_BITS} "
+            f"bits (it clips to them), not {config.out_width}; use narrower inputs",
         )

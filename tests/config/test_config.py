@@ -12,7 +12,14 @@ from tests.strategies import hw_configs
 from vta_pynq import config_rules
 from vta_pynq.config import Capability, HwConfig
 from vta_pynq.errors import ConfigError
-from vta_pynq.isa import ALU_FORMAT, GEMM_FORMAT, MEM_FORMAT, UOP_FIELDS
+from vta_pynq.isa import (
+    ALU_FORMAT,
+    GEMM_FORMAT,
+    MEM_FORMAT,
+    REQUANT_FORMAT,
+    UOP_FIELDS,
+    format_layout,
+)
 
 NAME = "1x16_i8w8a32_15_15_18_17"
 ORIGINAL = {
@@ -154,6 +161,9 @@ def test_config_is_immutable_and_hashable() -> None:
         ({"capabilities": frozenset({"fly"})},
          "configuration: capability must be one of alu_mul, alu_requant, load_acc8, counters, "
          "identity, interrupt, soft_reset, not 'fly'"),
+        ({"capabilities": frozenset({"alu_requant"}), "log_inp_width": 4, "log_batch": 1},
+         "configuration 2x16_i16w8a32_15_15_18_17+alu_requant: capability alu_requant must have an "
+         "output width of at most 8 bits (it clips to them), not 16; use narrower inputs"),
         ({"capabilities": "alu_mul"},
          "configuration: capabilities must be a list of names, not 'alu_mul'"),
     ],
@@ -236,6 +246,15 @@ def test_rules_count_the_bits_that_the_table_has(config: HwConfig) -> None:
         f.width(config) for f in ALU_FORMAT.fields if f.name in ("alu_opcode", "use_imm", "imm")
     )
     assert tail == config_rules._ALU_WORD1_FIXED_BITS
+    # What `_check_requant` relies on: word 0 has one bit more than GEMM's, word 1 as many as ALU's.
+    ends = {
+        field.name: slot.low_bit + slot.width
+        for slot in format_layout(config, REQUANT_FORMAT)
+        for field in (slot.field,)
+    }
+    assert ends["use_mul"] == fixed + 2 * config.log_uop_depth + 1 <= 64
+    tail = [f.width(config) for f in REQUANT_FORMAT.fields if f.name.startswith(("shift", "clip"))]
+    assert sum(tail) == config_rules._ALU_WORD1_FIXED_BITS
     (base,) = (f for f in MEM_FORMAT.fields if f.name == "sram_base")
     assert base.width(config) == config_rules._SRAM_BASE_BITS
     assert sum(f.width(config) for f in UOP_FIELDS) <= config_rules._UOP_BITS

@@ -120,9 +120,10 @@ kernel_1:
 LOAD.UOP dram_base=kernel_1 y_size=1 x_size=1 x_stride=1
 LOAD.INP pop_next push_next dram_base=image+3 y_size=2 x_size=4 x_stride=8 x_pad_0=1
 GEMM pop_prev push_next reset uop_end=1 iter_out=1 iter_in=16 dst_factor_in=1
-;; 4 relu1
+;; 5 relu1
 ALU.MAX push_next uop_end=1 iter_out=1 iter_in=16 dst_factor_in=1 src_factor_in=1 use_imm
 ALU.SHR uop_end=1 iter_out=1 iter_in=1 use_imm imm=-8
+REQUANT use_bias uop_end=1 iter_out=1 iter_in=1 use_mul shift=7 clip_lo=-128 clip_hi=127
 STORE.OUT pop_prev push_prev sram_base=4 dram_base=out y_size=1 x_size=4 x_stride=4
 FINISH pop_next reserved=0x80
 .word 0x0000000000000000000000000000000f
@@ -137,12 +138,12 @@ def test_canonical_text_survives_assembly() -> None:
     assert stream.labels == (
         StreamLabel(0, 3, "conv1"),
         StreamLabel(0, 1, "conv1 load"),
-        StreamLabel(3, 7, "relu1"),
+        StreamLabel(3, 8, "relu1"),
     )
     assert [segment.name for segment in stream.segments] == ["micro_ops", "image", "out"]
     uops = stream.segments[0].data.view("<u4").tolist()
     assert uops == [0, 1 | 1 << 11, 16 | 3 << 11 | 1023 << 22]
-    assert int(stream.words[6, 0]) == Opcode.FINISH | 1 << 4 | 0x80
+    assert int(stream.words[7, 0]) == Opcode.FINISH | 1 << 4 | 0x80
 
 
 def test_example_in_the_documentation_assembles() -> None:
@@ -223,7 +224,7 @@ first:
     [
         ("LOAD.INQ", "line 3: suffix of LOAD must be one of UOP, WGT, INP, ACC, OUT, ACC_8BIT or "
                      "a number in 0..7, not 'INQ'"),
-        ("JUMP x=1", "line 3: mnemonic must be one of LOAD, STORE, GEMM, FINISH, ALU, not 'JUMP'"),
+        ("JUMP x=1", "line 3: mnemonic must be one of LOAD, STORE, GEMM, FINISH, ALU, REQUANT, not 'JUMP'"),
         ("GEMM.X", "line 3: mnemonic GEMM must have no suffix, not '.X'"),
         ("GEMM uop_end=16384", "line 3: GEMM: uop_end must be a number in 0..16383, not '16384'"),
         ("GEMM iter_in=two", "line 3: GEMM: iter_in must be a number in 0..16383, not 'two'"),

@@ -58,6 +58,12 @@ def _record(opcode: int, **fields: int) -> np.ndarray:
                     iter_in=1, push_next=1),
             "00009000000000000002000802000044",
         ),
+        (  # fills both words: shift 31, clip -128..127
+            _record(Opcode.REQUANT, use_bias=1, uop_bgn=1, uop_end=2, iter_out=1, iter_in=1,
+                    use_mul=1, dst_factor_out=1, src_factor_in=1, shift=31, clip_lo=-128,
+                    clip_hi=127, pop_prev=1),
+            "ff01f00200000001800200080040018d",
+        ),
         (_record(Opcode.FINISH), "00000000000000000000000000000003"),
     ],
 )  # fmt: skip
@@ -73,9 +79,10 @@ def test_encode_published_examples_bit_for_bit(record: np.ndarray, digits: str) 
         (0, [0, 3, 4, 5, 6, 7, 10, 26, 64, 80, 96, 112, 116, 120, 124]),
         (1, [0, 3, 4, 5, 6, 7, 8, 21, 35, 49, 64, 75, 86, 97, 108, 118]),
         (2, [0, 3, 4, 5, 6, 7, 8, 21, 35, 49, 64, 75, 86, 97, 108, 111, 112]),
+        (3, [0, 3, 4, 5, 6, 7, 8, 21, 35, 49, 63, 64, 75, 86, 97, 108, 113, 121]),  # our own
     ],
 )
-def test_layout_default_has_the_published_bits(format_index: int, places: list[int]) -> None:
+def test_layout_default_has_the_documented_bits(format_index: int, places: list[int]) -> None:
     slots = format_layout(DEFAULT, FORMATS[format_index])
     assert [slot.low_bit for slot in slots] == places
 
@@ -172,7 +179,7 @@ def test_encode_many_chunks_equals_one_by_one() -> None:
     rng = np.random.default_rng(seed := 11)
     print("seed", seed)
     records = np.zeros(70_001, INSN_DTYPE)
-    records["opcode"] = rng.integers(0, 5, len(records))
+    records["opcode"] = rng.integers(0, len(Opcode), len(records))
     for flag in ("pop_prev", "pop_next", "push_prev", "push_next"):
         records[flag] = rng.integers(0, 2, len(records))
     words = encode(records, DEFAULT)
@@ -204,8 +211,12 @@ def test_encode_many_chunks_equals_one_by_one() -> None:
             "1x16_i8w8a32_15_15_18_17), not 2048; use a smaller tile",
         ),
         (
-            _record(5),
-            "insn 41: opcode must be one of LOAD, STORE, GEMM, FINISH, ALU, not 5",
+            _record(Opcode.REQUANT, shift=32),
+            "insn 41 REQUANT: shift must be in 0..31 (5 bits), not 32; use several instructions",
+        ),
+        (
+            _record(6),
+            "insn 41: opcode must be one of LOAD, STORE, GEMM, FINISH, ALU, REQUANT, not 6",
         ),
     ],
 )

@@ -145,7 +145,7 @@ REFUSED: dict[str, tuple[Change, str]] = {
     ),
     "unknown_opcode": (
         lambda: {"words": encoded() | np.array([[7, 0], [0, 0], [0, 0], [0, 0]], np.uint64)},
-        "insn 0: opcode must be one of LOAD, STORE, GEMM, FINISH, ALU, not 7",
+        "insn 0: opcode must be one of LOAD, STORE, GEMM, FINISH, ALU, REQUANT, not 7",
     ),
     "unknown_memory": (
         lambda: {"words": encoded(memory_type=[6, 2, 4, 0])},

@@ -29,6 +29,7 @@ __all__ = [
     "LOOP_BITS",
     "MEM_FORMAT",
     "PAGE_BYTES",
+    "REQUANT_FORMAT",
     "TOKENS",
     "UOP_FIELDS",
     "WORD_BITS",
@@ -65,6 +66,9 @@ class Opcode(enum.IntEnum):
     GEMM = 2
     FINISH = 3
     ALU = 4
+    REQUANT = 5
+    """This project's own: bias, multiply, rounding shift and clip in one pass. It needs the
+    capability `alu_requant`; without it the opcode is unknown to the build."""
 
 
 class MemType(enum.IntEnum):
@@ -213,9 +217,8 @@ MEM_FORMAT = Format(
     "Two-dimensional move between DRAM and one SRAM; FINISH uses only the head.",
 )
 
+_RESET = Field("reset", _bits(1), "flag", "GEMM: set accumulators to zero; ignored by ALU")
 _LOOPS = (
-    *_HEAD,
-    Field("reset", _bits(1), "flag", "GEMM: set accumulators to zero; ignored by ALU"),
     Field("uop_bgn", _uop, "micro-ops", "first micro-op", buffer=_UOP_BUFFER),
     Field(
         "uop_end",
@@ -228,26 +231,35 @@ _LOOPS = (
     Field("iter_out", _bits(LOOP_BITS), "iterations", "outer loop count"),
     Field("iter_in", _bits(LOOP_BITS), "iterations", "inner loop count"),
 )
+_DST_FACTORS = (
+    Field(
+        "dst_factor_out",
+        _acc,
+        "elements",
+        "accumulator step of the outer loop",
+        buffer=_ACC_BUFFER,
+    ),
+    Field(
+        "dst_factor_in",
+        _acc,
+        "elements",
+        "accumulator step of the inner loop",
+        buffer=_ACC_BUFFER,
+    ),
+)
+_OPERAND_FACTORS = (
+    Field("src_factor_out", _acc, "elements", "operand step of the outer loop", buffer=_ACC_BUFFER),
+    Field("src_factor_in", _acc, "elements", "operand step of the inner loop", buffer=_ACC_BUFFER),
+)
 
 GEMM_FORMAT = Format(
     "GEMM",
     (Opcode.GEMM,),
     (
+        *_HEAD,
+        _RESET,
         *_LOOPS,
-        Field(
-            "dst_factor_out",
-            _acc,
-            "elements",
-            "accumulator step of the outer loop",
-            buffer=_ACC_BUFFER,
-        ),
-        Field(
-            "dst_factor_in",
-            _acc,
-            "elements",
-            "accumulator step of the inner loop",
-            buffer=_ACC_BUFFER,
-        ),
+        *_DST_FACTORS,
         Field(
             "src_factor_out", _inp, "elements", "input step of the outer loop", buffer=_INP_BUFFER
         ),
@@ -268,27 +280,11 @@ ALU_FORMAT = Format(
     "ALU",
     (Opcode.ALU,),
     (
+        *_HEAD,
+        _RESET,
         *_LOOPS,
-        Field(
-            "dst_factor_out",
-            _acc,
-            "elements",
-            "accumulator step of the outer loop",
-            buffer=_ACC_BUFFER,
-        ),
-        Field(
-            "dst_factor_in",
-            _acc,
-            "elements",
-            "accumulator step of the inner loop",
-            buffer=_ACC_BUFFER,
-        ),
-        Field(
-            "src_factor_out", _acc, "elements", "operand step of the outer loop", buffer=_ACC_BUFFER
-        ),
-        Field(
-            "src_factor_in", _acc, "elements", "operand step of the inner loop", buffer=_ACC_BUFFER
-        ),
+        *_DST_FACTORS,
+        *_OPERAND_FACTORS,
         Field("alu_opcode", _bits(3), "", "operation"),
         Field("use_imm", _bits(1), "flag", "the operand is the immediate"),
         Field("imm", _bits(16), "", "immediate operand, sign-extended", signed=True),
@@ -296,7 +292,25 @@ ALU_FORMAT = Format(
     "Element-wise operation over two loops of micro-ops.",
 )
 
-FORMATS = (MEM_FORMAT, GEMM_FORMAT, ALU_FORMAT)
+REQUANT_FORMAT = Format(
+    "REQUANT",
+    (Opcode.REQUANT,),
+    (
+        *_HEAD,
+        Field("use_bias", _bits(1), "flag", "add the operand"),
+        *_LOOPS,
+        Field("use_mul", _bits(1), "flag", "multiply by the operand, the one after the bias"),
+        *_DST_FACTORS,
+        *_OPERAND_FACTORS,
+        Field("shift", _bits(5), "bits", "shift right, rounding half up"),
+        Field("clip_lo", _bits(8), "", "least result", signed=True),
+        Field("clip_hi", _bits(7), "", "largest result"),
+    ),
+    "Bias, multiply, rounding shift and clip over two loops of micro-ops (capability "
+    "`alu_requant`).",
+)
+
+FORMATS = (MEM_FORMAT, GEMM_FORMAT, ALU_FORMAT, REQUANT_FORMAT)
 """Every instruction format."""
 
 FORMAT_OF_OPCODE = {opcode: format_ for format_ in FORMATS for opcode in format_.opcodes}
@@ -311,7 +325,7 @@ UOP_FIELDS = (
         "src_idx",
         lambda c: c.uop_src_bits,
         "elements",
-        "input (GEMM) or accumulator (ALU)",
+        "input (GEMM) or accumulator (ALU, REQUANT)",
         buffer="input and accumulator buffer",
     ),
     Field("wgt_idx", _wgt, "elements", "weight index (GEMM)", buffer=_WGT_BUFFER),
@@ -325,7 +339,7 @@ def module_of(opcode: int, memory_type: int = MemType.UOP) -> Module | None:
     """The module whose queue takes an instruction; None where no module knows the opcode.
 
     LOAD of a memory type other than INP and WGT goes to compute, as the published fetch
-    module does it.
+    module does it. REQUANT goes there in builds that have it.
     """
     if opcode == Opcode.STORE:
         return Module.STORE

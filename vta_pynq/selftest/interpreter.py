@@ -101,7 +101,7 @@ def run_stream(
         progress = False
         while fetched < len(insns):
             module = module_of(int(insns["opcode"][fetched]), int(insns["memory_type"][fetched]))
-            if module is None:
+            if module is None or insns["opcode"][fetched] == Opcode.REQUANT:
                 raise ReferenceFault(fetched, f"opcode {insns[fetched]['opcode']} is not defined")
             if queue_depth is not None and len(queues[module]) >= queue_depth:
                 break

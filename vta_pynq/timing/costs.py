@@ -36,7 +36,7 @@ _CLIENT_OF_MEMORY: dict[MemType, Client] = {
 _CHUNK = 1 << 14  # instructions whose columns stay in the processor's cache
 _MOST_L = 1 << 20
 # By opcode and by memory type, as decoded records hold them: bytes.
-_KNOWN_OPCODE = np.isin(np.arange(256), [int(o) for o in Opcode])
+_PUBLISHED_OPCODE = np.isin(np.arange(256), [int(o) for o in Opcode if o != Opcode.REQUANT])
 _LOADABLE = np.isin(np.arange(256), [int(memory) for memory in _CLIENT_OF_MEMORY])
 
 
@@ -143,6 +143,14 @@ def instruction_costs(
     return costs
 
 
+def _known_opcodes(records: npt.NDArray[np.void], config: HwConfig) -> npt.NDArray[np.bool_]:
+    """Which instructions have an opcode that a build of `config` knows."""
+    known: npt.NDArray[np.bool_] = _PUBLISHED_OPCODE[records["opcode"]]
+    if config.has(Capability.ALU_REQUANT):
+        known |= records["opcode"] == Opcode.REQUANT
+    return known
+
+
 def _fill(
     costs: InstructionCosts,
     records: npt.NDArray[np.void],
@@ -152,9 +160,9 @@ def _fill(
     latency: int,
 ) -> None:
     opcode = records["opcode"]
-    costs.cycles[~_KNOWN_OPCODE[opcode]] = timing.ignored
     costs.cycles[opcode == Opcode.FINISH] = timing.finish
     _loop_costs(costs, records, profile, timing, config)
+    costs.cycles[~_known_opcodes(records, config)] = timing.ignored
     _move_costs(costs, records, profile, timing, config, latency)
 
 
@@ -165,7 +173,7 @@ def _refuse_hangs(
     is_alu, is_load = opcode == Opcode.ALU, opcode == Opcode.LOAD
     can = config.capabilities
     rules = [
-        ("opcode", opcode, ~_KNOWN_OPCODE[opcode], profile.unknown_insn),
+        ("opcode", opcode, ~_known_opcodes(records, config), profile.unknown_insn),
         ("memory type", memory, is_load & ~_LOADABLE[memory], profile.unknown_insn),
         ("ALU operation", operation, is_alu & (operation > max(AluOp)), profile.unknown_insn),
     ]
@@ -230,6 +238,7 @@ def _loop_costs(
         (is_alu & ~immediate & ~own, timing.alu_reg),
     ]
     groups += [(is_alu & (records["alu_opcode"] == o), loop) for o, loop in by_opcode.items()]
+    groups.append((records["opcode"] == Opcode.REQUANT, timing.requant or timing.alu_reg))
     for chosen, loop in groups:
         rows = np.flatnonzero(chosen)
         if not rows.size:
@@ -238,6 +247,32 @@ def _loop_costs(
         costs.cycles[rows] = np.where(
             n == 0, loop.fixed - loop.entry, loop.interval * n + loop.fixed
         )
+    _source_costs(costs, records, profile, timing, config)
+
+
+def _source_costs(
+    costs: InstructionCosts,
+    records: npt.NDArray[np.void],
+    profile: HwProfile,
+    timing: Timing,
+    config: HwConfig,
+) -> None:
+    """REQUANT: a turn for each bias and multiplier that is read.
+
+    An operand is held while the source index stays. Where a kernel has several micro-ops, each is
+    taken to name another source, for their contents are not looked at: never too few cycles.
+    """
+    rows = np.flatnonzero(records["opcode"] == Opcode.REQUANT)
+    if not rows.size or not timing.requant_source:
+        return
+    part = records[rows]
+    total = _iterations(records, rows, profile, config)
+    held = np.where(part["src_factor_out"] == 0, 1, part["iter_out"].astype(np.int64))
+    inner = part["iter_out"].astype(np.int64) * part["iter_in"]
+    held = np.where(part["src_factor_in"] == 0, held, inner)
+    held = np.where(part["uop_end"].astype(np.int64) - part["uop_bgn"] > 1, total, held)
+    operands = part["use_bias"].astype(np.int64) + part["use_mul"]
+    costs.cycles[rows] += timing.requant_source * operands * np.minimum(held, total)
 
 
 def _move_costs(

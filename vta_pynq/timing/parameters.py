@@ -141,6 +141,10 @@ class Timing:
     """LOAD ACC_8BIT where the design has it."""
     alu_by_opcode: tuple[tuple[int, LoopTiming], ...] = ()
     """ALU operations with their own loop, such as fused ones; the others by operand kind."""
+    requant: LoopTiming | None = None
+    """REQUANT; None: as an ALU operation with registers."""
+    requant_source: int = 0
+    """REQUANT: for each bias and each multiplier that is read, once per change of the source."""
     memory_latency: int = 32
     """L unless the caller says otherwise: that of the measurements where there are any."""
     recorded_as: str | None = None
@@ -249,6 +253,8 @@ VTA1_TIMING = dataclasses.replace(
     gemm=LoopTiming(fixed=28, entry=7),
     alu_imm=LoopTiming(fixed=28, entry=7),
     alu_reg=LoopTiming(fixed=28, interval=2, entry=7),
+    requant=LoopTiming(fixed=32, entry=7),
+    requant_source=1,
     ports=(
         MemoryPort(8, ("fetch", "uop")),
         MemoryPort(8, ("wgt", "inp")),

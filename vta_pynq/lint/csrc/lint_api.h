@@ -4,7 +4,10 @@
 /* One decoded instruction: the layout of vta_pynq.isa.encode.INSN_DTYPE, checked at import. */
 typedef struct {
     uint8_t opcode, pop_prev, pop_next, push_prev, push_next, memory_type;
-    uint8_t y_pad_0, y_pad_1, x_pad_0, x_pad_1, reset, alu_opcode, use_imm, _reserved;
+    uint8_t y_pad_0, y_pad_1, x_pad_0, x_pad_1, reset, alu_opcode, use_imm;
+    uint8_t use_bias, use_mul, shift;
+    int8_t clip_lo;
+    uint8_t clip_hi;
     int16_t imm;
     uint16_t sram_base, y_size, x_size, x_stride, uop_bgn, uop_end, iter_out, iter_in;
     uint16_t dst_factor_out, dst_factor_in, src_factor_out, src_factor_in;
