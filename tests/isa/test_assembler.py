@@ -224,7 +224,8 @@ first:
     [
         ("LOAD.INQ", "line 3: suffix of LOAD must be one of UOP, WGT, INP, ACC, OUT, ACC_8BIT or "
                      "a number in 0..7, not 'INQ'"),
-        ("JUMP x=1", "line 3: mnemonic must be one of LOAD, STORE, GEMM, FINISH, ALU, REQUANT, not 'JUMP'"),
+        ("JUMP x=1", "line 3: mnemonic must be one of LOAD, STORE, GEMM, FINISH, ALU, REQUANT, not "
+         "'JUMP'"),
         ("GEMM.X", "line 3: mnemonic GEMM must have no suffix, not '.X'"),
         ("GEMM uop_end=16384", "line 3: GEMM: uop_end must be a number in 0..16383, not '16384'"),
         ("GEMM iter_in=two", "line 3: GEMM: iter_in must be a number in 0..16383, not 'two'"),

@@ -100,8 +100,8 @@ def test_asm_mistakes_are_all_printed_and_nothing_is_written(
     source.write_text(f".config {NAME}\nJUMP\nFINISH 5\n")
     assert main(["asm", str(source), "-o", str(tmp_path / "out.bin")]) == 2
     assert capsys.readouterr().err == (
-        f"vta asm: {source}: line 2: mnemonic must be one of LOAD, STORE, GEMM, FINISH, ALU, REQUANT, "
-        "not 'JUMP'\n"
+        f"vta asm: {source}: line 2: mnemonic must be one of LOAD, STORE, GEMM, FINISH, ALU, "
+        "REQUANT, not 'JUMP'\n"
         f"vta asm: {source}: line 3: FINISH: operand must be one of pop_prev, pop_next, "
         "push_prev, push_next, not '5'\n"
     )
