@@ -66,13 +66,13 @@ def test_choose_device_board_without_one_says_what_to_do():
     )
 
 
-@pytest.mark.parametrize("word", ["grpc://10.0.0.2:7967"])
-def test_choose_device_that_this_installation_lacks_is_a_clear_error(monkeypatch, word):
-    monkeypatch.setenv(DEVICE_VARIABLE, word)
-    with pytest.raises(ConfigError) as caught:
+def test_choose_device_remote_without_pynqs_protocol_is_a_clear_error(monkeypatch):
+    monkeypatch.setenv(DEVICE_VARIABLE, "grpc://10.0.0.2:7967")
+    monkeypatch.setitem(sys.modules, "vta_pynq.remote.client", None)
+    with pytest.raises(DeviceError) as caught:
         choose_device()
-    assert str(caught.value) == (
-        f"VTA_DEVICE: {word!r} is not available in this installation; use one of board, sim, csim"
+    assert str(caught.value).startswith(
+        "device grpc://10.0.0.2:7967: pynq 3.1 or later and grpcio must be installed, not missing"
     )
 
 
@@ -88,7 +88,8 @@ def test_choose_device_unknown_word():
     with pytest.raises(ConfigError) as caught:
         choose_device("gpu")
     assert str(caught.value) == (
-        "device: must be one of board, sim, csim, not 'gpu'; leave it out to take what there is"
+        "device: must be one of board, sim, csim, grpc://HOST[:PORT], not 'gpu'; leave it out to "
+        "take what there is"
     )
 
 
@@ -96,7 +97,7 @@ def test_choose_device_that_is_no_device():
     with pytest.raises(ConfigError) as caught:
         choose_device(3)
     assert str(caught.value) == (
-        "device: must be a pynq device or one of board, sim, csim, not 3; "
+        "device: must be a pynq device or one of board, sim, csim, grpc://HOST[:PORT], not 3; "
         "leave it out to take what there is"
     )
 

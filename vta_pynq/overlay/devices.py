@@ -16,15 +16,16 @@ __all__ = ["DEVICE_VARIABLE", "board_of", "choose_device", "is_simulated"]
 DEVICE_VARIABLE = "VTA_DEVICE"
 """Environment variable that decides where no device is passed."""
 
-_WORDS = "board, sim, csim"
+_WORDS = "board, sim, csim, grpc://HOST[:PORT]"
 _BOARD_FILE = Path("/proc/device-tree/chosen/pynq_board")
 
 
 def is_simulated(device: Any) -> bool:
-    """Whether `device` is a simulated one, which takes designs that were never built."""
+    """Whether `device` is a simulated one, which takes designs that were never built: here, or
+    behind a server that says so."""
     from vta_pynq.sim.device import SimDevice
 
-    return isinstance(device, SimDevice)
+    return isinstance(device, SimDevice) or bool(getattr(device, "simulated", False))
 
 
 def board_of(device: Any) -> Board:
@@ -69,6 +70,24 @@ def _board_device() -> Any:
         "device 'board': a PYNQ device must be present, not missing; run this on a board, as root, "
         "or choose VTA_DEVICE=sim"
     )
+
+
+_REMOTE: dict[str, Any] = {}
+
+
+def _remote_device(url: str) -> Any:
+    """The device of a server: one connection for each address, as long as it works."""
+    try:
+        from vta_pynq.remote.client import RemoteDevice
+    except ImportError as error:
+        raise DeviceError(
+            f"device {url}: pynq 3.1 or later and grpcio must be installed, not missing ({error}); "
+            "run pip install 'vta-pynq[remote]' and upgrade pynq"
+        ) from None
+    device = _REMOTE.get(url)
+    if device is None or not device.alive:
+        device = _REMOTE[url] = RemoteDevice(url)
+    return device
 
 
 def _check_device(device: Any) -> None:
@@ -121,9 +140,7 @@ def choose_device(device: Any = None) -> Any:
 
         return simulator.activate(engine=DesignEngine)
     if device.startswith("grpc://"):
-        raise ConfigError(
-            f"{where}: {device!r} is not available in this installation; use one of {_WORDS}"
-        )
+        return _remote_device(device)
     raise ConfigError(
         f"{where}: must be one of {_WORDS}, not {device!r}; leave it out to take what there is"
     )

@@ -90,7 +90,7 @@ class VtaOverlay(pynq.Overlay):  # type: ignore[misc]  # pynq has no types
         simulated = is_simulated(chosen)
         located = locate(name, board, simulated=simulated)
         # Set before pynq's constructor: its __getattr__ is of no use until it has run.
-        self._lock = self._take_lock(chosen, simulated, lock_timeout_s)
+        self._lock = self._take_lock(chosen, lock_timeout_s)
         self._cleanup = weakref.finalize(self, _clean_up, located, self._lock)
         try:
             super().__init__(str(located.bitfile), download=download, device=chosen)
@@ -106,9 +106,10 @@ class VtaOverlay(pynq.Overlay):  # type: ignore[misc]  # pynq has no types
             raise
 
     @staticmethod
-    def _take_lock(device: Any, simulated: bool, timeout_s: float) -> LogicLock | None:
-        """A simulated device is its process's own: it has a lock only where it says so."""
-        path = device.lock_file if simulated else default_lock_file()
+    def _take_lock(device: Any, timeout_s: float) -> LogicLock | None:
+        """Devices of ours say what locks them: a simulated one is its process's own, and a remote
+        one has a session."""
+        path = device.lock_file if hasattr(device, "lock_file") else default_lock_file()
         return None if path is None else LogicLock.acquire(path, timeout_s)
 
     def _attach(self, bitfile: Path) -> None:
