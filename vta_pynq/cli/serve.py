@@ -21,8 +21,8 @@ def _port(text: str) -> int:
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's arguments."""
-    parser.description = (
-        "Serve this board with PYNQ.remote's protocol. Elsewhere, VTA_DEVICE=grpc://HOST:PORT "
+    parser.epilog = (
+        "It speaks PYNQ.remote's protocol. Elsewhere, VTA_DEVICE=grpc://HOST:PORT "
         "makes every command, notebook and program of this project use it. There is no password "
         "and no encryption, and clients reach every register of the board: open it to a network "
         "that you trust only. Ctrl-C ends it."
