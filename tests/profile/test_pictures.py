@@ -67,6 +67,16 @@ def test_roofline_draws_every_roof_up_to_its_ridge():
     assert "matrix unit: 51.2 GOPS" in _texts(roofline_picture(run))
 
 
+def test_roofline_names_of_roofs_lie_along_them():
+    picture = roofline_picture(kernel_run())
+    axes, _ = picture.axes
+    names = [text for text in axes.texts if "GB/s" in text.get_text()]
+    (x0, y0), (x1, y1) = axes.transData.transform([(1, 0.4), (100, 40)])
+    assert len(names) == 3
+    for text in names:
+        assert text.get_rotation() == pytest.approx(np.degrees(np.arctan2(y1 - y0, x1 - x0)))
+
+
 def test_roofline_numbers_its_points_and_names_them():
     run = program_run()
     axes, side = roofline_picture(run).axes
@@ -202,7 +212,7 @@ def test_occupancy_stairs_are_the_live_bytes():
         assert axes.get_ylabel() == f"{memory.name}\n(KiB)"
         (text,) = (t.get_text() for t in axes.texts)
         assert f"at most {occupancy.peak} live" in text
-        assert text.endswith(f"{100 * occupancy.peak / occupancy.depth:.0f} %")
+        assert text.endswith(f" KiB, {100 * occupancy.peak / occupancy.depth:.3g} %")
     assert rows[-1].get_xlabel() == "time (µs at 100 MHz)"
 
 
@@ -250,3 +260,11 @@ def test_picture_save_writes_by_suffix(tmp_path):
 )
 def test_text_colour_is_readable(colour, text):
     assert text_colour(colour) == text
+
+
+def test_picture_is_shown_by_notebooks():
+    from IPython.core.formatters import DisplayFormatter
+
+    picture = bars_picture(program_run(), processor=_PROCESSOR)
+    data, _ = DisplayFormatter().format(picture)
+    assert data["image/png"] == picture.to_bytes("png")

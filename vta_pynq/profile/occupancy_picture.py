@@ -120,7 +120,7 @@ def _draw_memory(
     percent.set_ylabel("%")
     axes.text(
         0.995, 1.02, f"size {size:g} KiB, {occupancy.depth} elements; at most {peak} live: "
-        f"{peak * kib:.1f} KiB, {100 * peak / occupancy.depth:.0f} %", transform=axes.transAxes,
+        f"{peak * kib:.3g} KiB, {100 * peak / occupancy.depth:.3g} %", transform=axes.transAxes,
         ha="right", va="bottom", fontsize=8,
     )  # fmt: skip
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 __all__ = ["HIDDEN", "SERIAL", "roofline_layers", "roofline_picture"]
 
-HIDDEN, SERIAL = "with latency hiding (as compiled)", "without: one instruction at a time"
+HIDDEN, SERIAL = "with latency hiding: the program as it is", "without: one instruction at a time"
 """Labels of the two series."""
 
 _ROOF_STYLES = ("-", "--", ":")
@@ -73,11 +73,17 @@ def _limits(run: ProfiledRun, layers: tuple[LayerProfile, ...]) -> Box:
 def _draw_roofs(axes: Axes, run: ProfiledRun, layers: tuple[LayerProfile, ...]) -> None:
     left, bottom, right, top = _limits(run, layers)
     axes.set(xscale="log", yscale="log", xlim=(left, right), ylim=(bottom, top))
+    from matplotlib.ticker import LogLocator
+
     for axis in (axes.xaxis, axes.yaxis):
+        axis.set_major_locator(LogLocator(subs=(1, 2, 5)))
         axis.set_major_formatter(lambda value, _: f"{value:g}")
         axis.set_minor_formatter(lambda value, _: "")
     axes.grid(True, which="major", color="#e6e6e6", linewidth=0.8)
     axes.set_axisbelow(True)
+    # A decade along and a decade up: all these lines rise like that.
+    (x0, y0), (x1, y1) = axes.transData.transform([(1, 1), (10, 10)])
+    slope = float(np.degrees(np.arctan2(y1 - y0, x1 - x0)))
     for roof, style in zip(bandwidth_roofs(run), _ROOF_STYLES, strict=False):
         start = max(left, bottom / roof.gb_s)
         end = roof.ridge(run.peak_gops)
@@ -87,8 +93,8 @@ def _draw_roofs(axes: Axes, run: ProfiledRun, layers: tuple[LayerProfile, ...]) 
         at = _free_place(run, layers, start, end, roof)
         axes.annotate(
             f"{roof.name}: {roof.gb_s:.3g} GB/s", (at, roof.gops(at)), xytext=(-3, 3),
-            textcoords="offset points", rotation=45, rotation_mode="anchor",
-            transform_rotates_text=True, color="#555555", fontsize=8,
+            textcoords="offset points", rotation=slope, rotation_mode="anchor", color="#555555",
+            fontsize=8,
         )  # fmt: skip
     begin = min(roof.ridge(run.peak_gops) for roof in bandwidth_roofs(run))
     axes.plot([begin, right], [run.peak_gops] * 2, "-", color="#555555", linewidth=1.3)
@@ -136,6 +142,8 @@ def _label_points(axes: Axes, run: ProfiledRun, layers: tuple[LayerProfile, ...]
 
     Points that lie on each other share a label.
     """
+    from matplotlib.patheffects import withStroke
+
     scale = axes.figure.get_dpi() / 72
     to_px = axes.transData.transform
     hidden = [to_px((a.intensity, run.gops(a.ops, a.cycles))) for a in layers]
@@ -152,6 +160,7 @@ def _label_points(axes: Axes, run: ProfiledRun, layers: tuple[LayerProfile, ...]
     bounds = (frame.x0, frame.y0, frame.x1, frame.y1)
     places = place_labels(anchors, sizes, blocked, bounds, 5 * scale)
     back = axes.transData.inverted().transform
+    halo = withStroke(linewidth=2.5, foreground="white")
     for text, anchor, place, size in zip(texts, anchors, places, sizes, strict=True):
         far = abs(place[1] - anchor[1]) > 16 * scale or (
             abs(place[0] - anchor[0]) > size[0] / 2 + 9 * scale
@@ -159,7 +168,7 @@ def _label_points(axes: Axes, run: ProfiledRun, layers: tuple[LayerProfile, ...]
         line = {"arrowstyle": "-", "color": GREY, "linewidth": 0.6, "shrinkA": 2, "shrinkB": 3}
         axes.annotate(
             text, xy=tuple(back(anchor)), xytext=tuple(back(place)), ha="center", va="center",
-            fontsize=8.5, color=INK, zorder=5, arrowprops=line if far else None,
+            fontsize=8.5, color=INK, zorder=5, path_effects=[halo], arrowprops=line if far else None,
         )  # fmt: skip
 
 

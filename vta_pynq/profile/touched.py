@@ -11,7 +11,7 @@ import numpy.typing as npt
 from vta_pynq.config import HwConfig
 from vta_pynq.errors import ProgramError
 from vta_pynq.isa.encode import decode_uops
-from vta_pynq.isa.table import MemType, Opcode, elem_bytes, sram_depth
+from vta_pynq.isa.table import LOOP_BITS, MemType, Opcode, elem_bytes, sram_depth
 from vta_pynq.stream import InstructionStream, Segment
 from vta_pynq.timing import HwProfile
 from vta_pynq.timing.moves import MoveShape
@@ -145,6 +145,11 @@ class Touched:
         found.append(Access(MemType.OUT, values, reads=False, writes=True))
         return tuple(found)
 
+    def _turns(self, count: int) -> Indices:
+        if not count and self._profile.zero_loops_wrap:
+            count = 1 << LOOP_BITS
+        return np.arange(count, dtype=np.int64)
+
     def _used_uops(self, v: Mapping[str, int]) -> Access:
         return Access(MemType.UOP, np.arange(v["uop_bgn"], v["uop_end"]), reads=True, writes=False)
 
@@ -152,8 +157,8 @@ class Touched:
         self, v: Mapping[str, int], side: str, first: npt.NDArray[np.generic], memory: MemType
     ) -> Indices:
         """The elements that an index goes through, each once, in order."""
-        outer = np.arange(v["iter_out"], dtype=np.int64) * v[f"{side}_factor_out"]
-        inner = np.arange(v["iter_in"], dtype=np.int64) * v[f"{side}_factor_in"]
+        outer = self._turns(v["iter_out"]) * v[f"{side}_factor_out"]
+        inner = self._turns(v["iter_in"]) * v[f"{side}_factor_in"]
         depth = sram_depth(self._config, memory)
         hit = np.zeros(depth, np.bool_)
         # Each index once before it is combined with the next: the product of all three is large.
