@@ -7,7 +7,17 @@ import dataclasses
 from collections.abc import Collection, Mapping
 from typing import Any
 
-from host_compiler.ir import Accumulate, Concat, CpuOp, Graph, Node, Reshape
+from host_compiler.ir import (
+    Accumulate,
+    AddTerm,
+    Concat,
+    Conv,
+    CpuOp,
+    Graph,
+    Node,
+    PoolStage,
+    Reshape,
+)
 from host_compiler.layer import Layer, TensorRef
 from host_compiler.layout import boundary
 from host_compiler.layout.fallback import cpu_form
@@ -105,7 +115,7 @@ class _Builder(Forms):
             name = f"{layer.name}.{number}"
         self._layers.add(name)
         layer = Layer(name, layer.sum_shape, layer.steps, layer.outputs)
-        op = type(node).__name__
+        op = _operator(node, self.graph.values[node.inputs[0]].shape)
         self.tasks.append(LayerTask(name, node.name, node.source, reads, writes, layer, op))
 
     def _add_concat(self, node: Concat) -> None:
@@ -209,3 +219,16 @@ class _Builder(Forms):
             )  # fmt: skip
         outputs = tuple(self._outputs[name] for name in self.graph.outputs)
         return Tasks(tuple(self.tasks), self.buffers, self.views, tuple(self._inputs), outputs)
+
+
+def _operator(node: Node, shape: tuple[int, ...]) -> str:
+    """What reports call a layer: the operator, and what is fused to it, as in `Conv.Add`.
+
+    A convolution of an image of one pixel is what a fully connected layer was imported as.
+    """
+    name = type(node).__name__
+    if isinstance(node, Conv) and shape[2:] == (1, 1):
+        name = "Gemm"
+    stages = node.stages if isinstance(node, Accumulate) else ()
+    fused = {AddTerm: "Add", PoolStage: "MaxPool"}
+    return ".".join([name, *dict.fromkeys(fused[type(s)] for s in stages if type(s) in fused)])

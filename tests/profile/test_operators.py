@@ -15,10 +15,14 @@ from vta_pynq.profile.operators import FAMILIES, family_of, machine_name
 @pytest.mark.parametrize(
     ("operator", "family"),
     [
-        ("Conv", "convolution, fully connected"),
-        ("QLinearConv", "convolution, fully connected"),
-        ("QGemm", "convolution, fully connected"),
-        ("matmul", "convolution, fully connected"),
+        ("Conv", "convolution"),
+        ("QLinearConv", "convolution"),
+        ("QGemm", "fully connected"),
+        ("matmul", "fully connected"),
+        ("Conv.Add", "convolution with addition"),
+        ("Conv.MaxPool", "convolution with pooling"),
+        ("Conv.MaxPool.Add", "convolution with pooling"),
+        ("Gemm.Add", "fully connected"),
         ("SumPool", "pooling"),
         ("QLinearGlobalAveragePool", "pooling"),
         ("WeightedSum", "addition"),
@@ -36,9 +40,9 @@ def test_family_of_operators_of_onnx_program_and_processor(operator, family):
 
 
 def test_operator_times_by_family_add_up():
-    times = OperatorTimes({"Conv": 1.0, "MatMul": 2.0, "Add": 4.0, "Mystery": 8.0}, "m", "h")
+    times = OperatorTimes({"Conv": 1.0, "QLinearConv": 2.0, "Add": 4.0, "Mystery": 8.0}, "m", "h")
     assert times.by_family() == {
-        "convolution, fully connected": 3.0, "addition": 4.0, "other": 8.0,
+        "convolution": 3.0, "addition": 4.0, "other": 8.0,
     }  # fmt: skip
     assert times.total_s == 15.0
 

@@ -112,7 +112,7 @@ def test_bars_are_as_long_as_the_times():
     assert [label.get_text() for label in axes.get_yticklabels()] == [
         "processor alone", "with the accelerator",
     ]  # fmt: skip
-    assert [width for _, width in by_row[0]] == pytest.approx([10, 30])  # pooling, convolution
+    assert [width for _, width in by_row[0]] == pytest.approx([30, 10])  # convolution, pooling
     accelerator_ms = run.clock.us(run.cycles) / 1e3
     widths = [width for _, width in by_row[1]]
     assert sum(widths[:-1]) == pytest.approx(accelerator_ms)

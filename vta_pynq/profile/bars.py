@@ -17,11 +17,14 @@ __all__ = ["Bar", "bars_of", "bars_picture"]
 Bar = list[tuple[str, float, bool]]
 """Parts of a bar from the left: family, milliseconds, whether on the accelerator."""
 
+_NAVY = "#003a5c"
 _COLOURS: Mapping[str, str] = dict(
     zip(
         FAMILIES,
-        (PALETTE["orange"], PALETTE["blue"], PALETTE["purple"], PALETTE["green"],
-         PALETTE["vermilion"], "#9a9a9a"),
+        (
+            PALETTE["blue"], PALETTE["sky"], _NAVY, PALETTE["yellow"], PALETTE["orange"],
+            PALETTE["green"], PALETTE["vermilion"], PALETTE["purple"], "#9a9a9a",
+        ),
         strict=True,
     )
 )  # fmt: skip
@@ -72,11 +75,11 @@ def bars_picture(
             else cpu_step_times(run.program)
         )
     bars = bars_of(accelerator, processor, without)
-    with new_picture(10.5, 2.5 + 0.85 * len(bars)) as picture:
+    with new_picture(10.5, 2.75 + 0.85 * len(bars)) as picture:
         axes = picture.figure.subplots()
         height = picture.figure.get_figheight()
         picture.figure.subplots_adjust(
-            left=0.15, right=0.93, top=1 - 0.52 / height, bottom=1.72 / height
+            left=0.15, right=0.93, top=1 - 0.52 / height, bottom=1.95 / height
         )
         longest = max(sum(ms for _, ms, _ in parts) for parts in bars.values())
         for y, (name, parts) in enumerate(reversed(bars.items())):
@@ -126,8 +129,8 @@ def _legend(picture: Picture, axes: Axes, bars: Mapping[str, Bar]) -> None:
         Patch(facecolor="#8a8a8a", edgecolor="white", hatch=_HATCH, label="on the processor")
     )
     axes.legend(
-        handles=handles, loc="upper left", ncol=5, fontsize=8, handlelength=1.4,
-        columnspacing=1.3, bbox_to_anchor=(0.015, 1.22 / picture.figure.get_figheight()),
+        handles=handles, loc="upper left", ncol=4, fontsize=8, handlelength=1.4,
+        columnspacing=1.3, bbox_to_anchor=(0.015, 1.46 / picture.figure.get_figheight()),
         bbox_transform=picture.figure.transFigure,
     )  # fmt: skip
 

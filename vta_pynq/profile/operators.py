@@ -23,14 +23,19 @@ __all__ = ["FAMILIES", "OperatorTimes", "accelerator_times", "cpu_step_times", "
 _KEYWORDS: tuple[tuple[str, tuple[str, ...]], ...] = (
     # First match wins: pooling before the sums that it may be made of.
     ("pooling", ("pool", "reducemean", "reduce_mean")),
-    ("convolution, fully connected", ("conv", "gemm", "matmul")),
+    ("convolution", ("conv",)),
+    ("fully connected", ("gemm", "matmul")),
     ("quantise, change layout", ("quantize", "pack", "cast", "transpose", "reorder", "reshape",
                                  "join_planes", "offset")),
     ("addition", ("add", "sum")),
     ("activation", ("relu", "clip", "sigmoid", "tanh", "softmax")),
 )  # fmt: skip
+_FUSED = {"convolution": ("addition", "pooling")}
 _OTHER = "other"
-FAMILIES = (*(family for family, _ in _KEYWORDS), _OTHER)
+FAMILIES = (
+    "convolution", "convolution with addition", "convolution with pooling", "fully connected",
+    "pooling", "addition", "activation", "quantise, change layout", _OTHER,
+)  # fmt: skip
 """Kinds of operators that pictures tell apart."""
 
 _SEED = 7
@@ -68,8 +73,17 @@ class OperatorTimes:
 
 
 def family_of(operator: str) -> str:
-    """Which of `FAMILIES` an operator belongs to, by its name in ONNX, `cpu_ops` or a program."""
-    word = operator.lower()
+    """Which of `FAMILIES` an operator belongs to, by its name in ONNX, `cpu_ops` or a program.
+
+    A program's layers name what is fused to them behind a dot, as in `Conv.Add`.
+    """
+    first, *fused = (_family(word) for word in operator.lower().split("."))
+    if fused and fused[0] in _FUSED.get(first, ()):
+        return f"{first} with {fused[0]}"
+    return first
+
+
+def _family(word: str) -> str:
     for family, keywords in _KEYWORDS:
         if any(keyword in word for keyword in keywords):
             return family

@@ -168,7 +168,8 @@ def _label_points(axes: Axes, run: ProfiledRun, layers: tuple[LayerProfile, ...]
         line = {"arrowstyle": "-", "color": GREY, "linewidth": 0.6, "shrinkA": 2, "shrinkB": 3}
         axes.annotate(
             text, xy=tuple(back(anchor)), xytext=tuple(back(place)), ha="center", va="center",
-            fontsize=8.5, color=INK, zorder=5, path_effects=[halo], arrowprops=line if far else None,
+            fontsize=8.5, color=INK, zorder=5, path_effects=[halo],
+            arrowprops=line if far else None,
         )  # fmt: skip
 
 

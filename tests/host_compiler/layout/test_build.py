@@ -7,11 +7,14 @@ import pytest
 
 from host_compiler.compile import compile_graph, make_target
 from host_compiler.ir import (
+    AddTerm,
     Concat,
+    Conv,
     CpuOp,
     Graph,
     MaxPool,
     Node,
+    PoolStage,
     Requant,
     Reshape,
     Value,
@@ -186,3 +189,31 @@ def test_raw_sums_are_rescaled_in_blocks(count):
     compilation = check(graph_of(nodes, shapes, ["x"], [source], dtypes))
     ops = [step.op for step in compilation.program.steps if isinstance(step, CpuStep)]
     assert ops == ["pack", *["requantize"] * count, "unpack"]
+
+
+def convolution(name: str, source: str, stages: tuple[object, ...]) -> Conv:
+    weight = np.ones((16, 16, 1, 1), np.int8)
+    bias = np.zeros(16, np.int32)
+    return Conv(name, (source, *(s.value for s in stages if isinstance(s, AddTerm))), (name,),
+                stages=stages, weight=weight, bias=bias)  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("size", "op"), [(4, "Conv.Add.MaxPool"), (1, "Gemm.Add.MaxPool")], ids=["image", "pixel"]
+)
+def test_layer_operator_names_what_is_fused(size, op):
+    pool = PoolStage((1, 1), (1, 1))
+    stages = (AddTerm("b"), Requant(np.array(0.5), 0, -128, 127, "half_up"), pool)
+    shape = (1, 16, size, size)
+    graph = graph_of(
+        [convolution("y", "a", stages)], {"a": shape, "b": shape, "y": shape}, ("a", "b"), ("y",)
+    )
+    assert [task.op for task in tasks_of(graph).tasks if isinstance(task, LayerTask)] == [op]
+
+
+def test_layer_operator_alone_has_its_own_name():
+    shape = (1, 16, 4, 4)
+    graph = graph_of([scaled("y", "a")], {"a": shape, "y": shape}, ("a",), ("y",))
+    assert [task.op for task in tasks_of(graph).tasks if isinstance(task, LayerTask)] == [
+        "WeightedSum"
+    ]
