@@ -8,12 +8,15 @@ import pytest
 from examples.kernels.conv2d import ConvShape, build_conv2d
 from examples.kernels.vector_add import build_vector_add
 from tests.profile.sources import kernel_run, program_run
-from tests.timing.streams import CONFIG, FINISH, load, loop, words_of
+from tests.timing.streams import CONFIG, FINISH, load, loop, records_of, words_of
 from vta_pynq.errors import ProgramError
+from vta_pynq.isa.encode import encode
 from vta_pynq.isa.table import MemType, Opcode
 from vta_pynq.profile import profile_run, sram_occupancy
 from vta_pynq.profile.occupancy import MEMORIES
-from vta_pynq.stream import InstructionStream
+from vta_pynq.profile.touched import Touched
+from vta_pynq.stream import InstructionStream, Segment
+from vta_pynq.timing import get_profile
 
 LOADED = {0: "UOP", 1: "WGT", 2: "INP", 3: "ACC", 5: "ACC"}
 
@@ -119,6 +122,34 @@ def test_sram_occupancy_equals_the_plain_count(run):
         ]
         assert found[memory].live.tolist() == expected
         assert found[memory].peak == max(expected, default=0) <= found[memory].depth
+
+
+@pytest.mark.parametrize(
+    ("use_bias", "use_mul", "read"), [(0, 0, []), (1, 0, [7]), (0, 1, [7]), (1, 1, [7, 8])]
+)
+def test_touched_requant_reads_bias_and_multiplier(use_bias, use_mul, read):
+    config = CONFIG.with_capabilities("alu_mul", "alu_requant")
+    records = records_of(
+        load(MemType.UOP, 1),
+        loop(Opcode.REQUANT, 3, dst_factor_in=2, use_bias=use_bias, use_mul=use_mul, clip_hi=1),
+    )
+    micro_op = np.array([4 | 7 << 11], "<u4").view(np.uint8)
+    segment = Segment("uops", "UOP", 0, 4, micro_op)
+    stream = InstructionStream("r", config, encode(records, config), (segment,))
+    touched = Touched(config, get_profile("vta1"))
+    _, accesses = touched.of(stream, records)
+    found = {(a.memory, a.reads, a.writes): [] for a in accesses}
+    for access in accesses:
+        found[access.memory, access.reads, access.writes] += access.elements.tolist()
+    assert found[MemType.ACC, True, True] == found[MemType.OUT, False, True] == [4, 6, 8]
+    assert found.get((MemType.ACC, True, False), []) == read
+    assert found[MemType.UOP, True, False] == [0]
+
+
+def test_touched_requant_without_the_capability_touches_nothing():
+    records = records_of(loop(Opcode.REQUANT, 3))
+    stream = InstructionStream("r", CONFIG, encode(records, CONFIG, "width"))
+    assert list(Touched(CONFIG, get_profile("vta1")).of(stream, records)) == [()]
 
 
 def test_occupancy_at_is_zero_before_and_after():

@@ -71,7 +71,7 @@ def load_source(path: str, shapes: Sequence[str] = (), target: str | None = None
     return program
 
 
-def onnx_operator_times(path: str, shapes: Sequence[str] = (), repeat: int = 5) -> OperatorTimes:
+def onnx_operator_times(path: str, shapes: Sequence[str] = (), repeat: int = 10) -> OperatorTimes:
     """Time of an ONNX model on this machine's processor alone, by operator, with onnxruntime.
 
     Raises

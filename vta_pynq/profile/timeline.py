@@ -21,7 +21,18 @@ __all__ = [
 ]  # fmt: skip
 
 _WAITS = tuple(reason for reason in StallReason if reason is not StallReason.NONE)
-_BUSY = ("fetch", "LOAD.INP", "LOAD.WGT", "LOAD.UOP", "LOAD.ACC", "GEMM", "ALU", "STORE", "other")
+_BUSY = (
+    "fetch",
+    "LOAD.INP",
+    "LOAD.WGT",
+    "LOAD.UOP",
+    "LOAD.ACC",
+    "GEMM",
+    "ALU",
+    "REQUANT",
+    "STORE",
+    "other",
+)
 FULL_QUEUE = "full queue"
 """What fetch waits for: room in the queue of the module that comes next."""
 KINDS: tuple[str | StallReason, ...] = ("", *_BUSY, *_WAITS, FULL_QUEUE)
@@ -126,6 +137,7 @@ def _work_kinds(records: npt.NDArray[np.void]) -> npt.NDArray[np.int64]:
     table[Opcode.STORE] = _NUMBER["STORE"]
     table[Opcode.GEMM] = _NUMBER["GEMM"]
     table[Opcode.ALU] = _NUMBER["ALU"]
+    table[Opcode.REQUANT] = _NUMBER["REQUANT"]
     kinds: npt.NDArray[np.int64] = table[records["opcode"], records["memory_type"]]
     return kinds
 

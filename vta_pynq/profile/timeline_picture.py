@@ -46,6 +46,7 @@ _COLOURS: dict[str | StallReason, str] = {
     "LOAD.ACC": "#6b6ecf",
     "GEMM": PALETTE["green"],
     "ALU": PALETTE["orange"],
+    "REQUANT": "#ffd27f",
     "STORE": "#8c5a2b",
     "other": "#8a8a8a",
     FULL_QUEUE: WAIT_COLOURS[StallReason.FETCH],

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 import numpy as np
 import numpy.typing as npt
 
-from vta_pynq.config import HwConfig
+from vta_pynq.config import Capability, HwConfig
 from vta_pynq.errors import ProgramError
 from vta_pynq.isa.encode import decode_uops
 from vta_pynq.isa.table import LOOP_BITS, MemType, Opcode, elem_bytes, sram_depth
@@ -16,11 +16,12 @@ from vta_pynq.stream import InstructionStream, Segment
 from vta_pynq.timing import HwProfile
 from vta_pynq.timing.moves import MoveShape
 
-__all__ = ["Access", "Touched", "touched_by"]
+__all__ = ["Access", "Touched"]
 
 _LOOP_FIELDS = (
-    "opcode", "reset", "use_imm", "iter_out", "iter_in", "dst_factor_out", "dst_factor_in",
-    "src_factor_out", "src_factor_in", "wgt_factor_out", "wgt_factor_in",
+    "opcode", "reset", "use_imm", "use_bias", "use_mul", "iter_out", "iter_in",
+    "dst_factor_out", "dst_factor_in", "src_factor_out", "src_factor_in", "wgt_factor_out",
+    "wgt_factor_in",
 )  # fmt: skip
 """What the elements of a loop depend on, beside its micro-ops."""
 
@@ -46,6 +47,8 @@ class Touched:
     def __init__(self, config: HwConfig, profile: HwProfile) -> None:
         self._config, self._profile = config, profile
         self._uops = np.zeros(config.uop_depth, np.uint32)
+        has_requant = config.has(Capability.ALU_REQUANT)
+        self._loops = {Opcode.GEMM, Opcode.ALU, *([Opcode.REQUANT] if has_requant else [])}
         self._known: dict[tuple[object, ...], tuple[Access, ...]] = {}
 
     def of(
@@ -61,7 +64,7 @@ class Touched:
         first, count = self._move_ranges(records)
         columns = {name: records[name].tolist() for name in records.dtype.names or ()}
         for i, opcode in enumerate(columns["opcode"]):
-            if opcode in (Opcode.GEMM, Opcode.ALU):
+            if opcode in self._loops:
                 yield self._loop({name: column[i] for name, column in columns.items()})
             elif opcode in (Opcode.LOAD, Opcode.STORE) and count[i]:
                 memory = MemType(columns["memory_type"][i])
@@ -107,11 +110,11 @@ class Touched:
 
     def _loop(self, v: Mapping[str, int]) -> tuple[Access, ...]:
         uops = self._uops[v["uop_bgn"] : v["uop_end"]]
-        is_gemm = v["opcode"] == Opcode.GEMM
         key = (v["uop_bgn"], uops.tobytes(), *(v[name] for name in _LOOP_FIELDS))
         found = self._known.get(key)
         if found is None:
-            found = self._known[key] = self._gemm(v, uops) if is_gemm else self._alu(v, uops)
+            accesses = self._gemm if v["opcode"] == Opcode.GEMM else self._alu
+            found = self._known[key] = accesses(v, uops)
         return found
 
     def _gemm(self, v: Mapping[str, int], uops: npt.NDArray[np.uint32]) -> tuple[Access, ...]:
@@ -134,13 +137,17 @@ class Touched:
     def _alu(self, v: Mapping[str, int], uops: npt.NDArray[np.uint32]) -> tuple[Access, ...]:
         fields = decode_uops(uops, self._config)
         values = self._range(v, "dst", fields["dst_idx"], MemType.ACC)
+        source = fields["src_idx"].astype(np.int64)
+        if self._profile.alu_src_extends:
+            source += fields["wgt_idx"].astype(np.int64) << self._config.uop_src_bits
+        if v["opcode"] == Opcode.REQUANT:  # a bias, a multiplier, or one after the other
+            operands = [source + k for k in range(v["use_bias"] + v["use_mul"])]
+        else:
+            operands = [] if v["use_imm"] else [source]
         found = [self._used_uops(v)]
-        if not v["use_imm"]:
-            source = fields["src_idx"].astype(np.int64)
-            if self._profile.alu_src_extends:
-                source += fields["wgt_idx"].astype(np.int64) << self._config.uop_src_bits
-            operands = self._range(v, "src", source, MemType.ACC)
-            found.append(Access(MemType.ACC, operands, reads=True, writes=False))
+        for operand in operands:
+            elements = self._range(v, "src", operand, MemType.ACC)
+            found.append(Access(MemType.ACC, elements, reads=True, writes=False))
         found.append(Access(MemType.ACC, values, reads=True, writes=True))
         found.append(Access(MemType.OUT, values, reads=False, writes=True))
         return tuple(found)
@@ -189,13 +196,3 @@ def _dram(stream: InstructionStream, insn: int, phys: int, size: int) -> npt.NDA
     have = np.asarray(segment.data).reshape(-1).view(np.uint8)[begin : begin + size]
     data[: len(have)] = have
     return data
-
-
-def touched_by(
-    stream: InstructionStream,
-    records: npt.NDArray[np.void],
-    config: HwConfig,
-    profile: HwProfile,
-) -> list[tuple[Access, ...]]:
-    """The accesses of each instruction of one stream that starts with an empty SRAM."""
-    return list(Touched(config, profile).of(stream, records))
