@@ -14,20 +14,13 @@
 #include <cstdio>
 #include <cstring>
 #include <deque>
-#include <stdexcept>
 #include <string>
 
 #include "../src/config.hpp"
-#include "engine.h"
+#include "fault.hpp"
 
 namespace vta {
 namespace sim {
-
-// Why a run ends early; `code` is one of CSIM_ACCESS, CSIM_READ_ONLY and CSIM_INTERNAL (engine.h).
-struct Fault : std::runtime_error {
-    Fault(int number, const std::string& what) : std::runtime_error(what), code(number) {}
-    const int code;
-};
 
 struct Segment {
     std::uint64_t phys, size;

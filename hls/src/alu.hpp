@@ -44,6 +44,7 @@ inline void operate_alu(insn_t insn, Link<AluStep>& steps, AccSram::memory_t acc
     ap_uint<4> left = 0;  // turns before the one that computes
     bool next = true, finished = false;
     beat_t count = 0;
+    VTA_DISTANCE(check, VTA_ALU_DISTANCE)
 alu_turns:
     while (!finished) {
         // II=1: one read and one write of the accumulators in each cycle. All decisions were taken
@@ -63,6 +64,7 @@ alu_turns:
         const index_t second = AccSram::wrap(step.src + 1);
         const index_t source = step.fills == 2 && factor ? second : step.src;
         const AccSram::element_t element = AccSram::read(acc_mem, compute ? step.dst : source);
+        VTA_TURN(check, compute ? step.dst : source, !compute && !fill, compute, step.dst);
         if (fill) held.fill(element, factor);
         if (compute) {
             AccSram::element_t result;

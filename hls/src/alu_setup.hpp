@@ -7,12 +7,6 @@
 
 namespace vta {
 
-inline bool is_requant(const ap_uint<3>& opcode) {
-    VTA_INLINE
-    // The number of Opcode::REQUANT, until the generated header has it.
-    return BuildConfig::has_requant && opcode == 5;
-}
-
 typedef ap_uint<3> alu_op_t;
 
 inline bool is_op(const alu_op_t& op, AluOp which) {
@@ -40,25 +34,18 @@ struct AluOperation {
     static AluOperation of(const insn_t& insn) {
         VTA_INLINE
         typedef isa::Alu Alu;
+        typedef isa::Requant Requant;
         const ap_uint<3> opcode = field<Alu::opcode_at>(insn);
         AluOperation set;
-        set.requant = is_requant(opcode);
+        set.requant = BuildConfig::has_requant && is(opcode, Opcode::REQUANT);
         set.op = field<Alu::alu_opcode_at>(insn);
         set.use_imm = !set.requant && field<Alu::use_imm_at>(insn) != 0;
         set.imm = field<Alu::imm_at>(insn);
-#if VTA_ALU_REQUANT
-        typedef isa::Requant Requant;
         set.use_bias = set.requant && field<Requant::use_bias_at>(insn) != 0;
         set.use_mul = set.requant && field<Requant::use_mul_at>(insn) != 0;
         set.shift = field<Requant::shift_at>(insn);
         set.clip_lo = field<Requant::clip_lo_at>(insn);
         set.clip_hi = field<Requant::clip_hi_at>(insn);
-#else
-        set.use_bias = set.use_mul = false;
-        set.shift = 0;
-        set.clip_lo = 0;
-        set.clip_hi = 0;
-#endif
         return set;
     }
 };
@@ -70,12 +57,7 @@ struct AluRange {
 
     static AluRange of(const insn_t& insn, bool requant) {
         VTA_INLINE
-#if VTA_ALU_REQUANT
-        typedef isa::Requant Fused;
-#else
-        typedef isa::Alu Fused;
-#endif
-        return requant ? read<Fused>(insn) : read<isa::Alu>(insn);
+        return requant ? read<isa::Requant>(insn) : read<isa::Alu>(insn);
     }
 
  private:

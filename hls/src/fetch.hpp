@@ -2,7 +2,6 @@
 #ifndef VTA_FETCH_HPP
 #define VTA_FETCH_HPP
 
-#include "alu_setup.hpp"
 #include "block_reader.hpp"
 #include "channel.hpp"
 #include "status.hpp"
@@ -24,7 +23,8 @@ inline void hand_out(const insn_t& insn, Channel<insn_t>& load_queue,
     } else if (is(opcode, Opcode::LOAD) && (block.is(MemType::INP) || block.is(MemType::WGT))) {
         load_queue.write(insn);
     } else if (is(opcode, Opcode::LOAD) || is(opcode, Opcode::GEMM) || is(opcode, Opcode::ALU) ||
-               is(opcode, Opcode::FINISH) || is_requant(opcode)) {
+               is(opcode, Opcode::FINISH) ||
+               (BuildConfig::has_requant && is(opcode, Opcode::REQUANT))) {
         compute_queue.write(insn);
     } else {
         status.report(UNKNOWN_OPCODE);

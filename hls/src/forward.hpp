@@ -36,6 +36,16 @@ struct Forward {
         }
         return found;
     }
+    bool has(const index_t& at) const {
+        VTA_INLINE
+        bool found = false;
+    forward_has:
+        for (int i = 0; i < Turns; i++) {
+            VTA_UNROLL
+            found = found || (valid[i] && index[i] == at);
+        }
+        return found;
+    }
     void push(const index_t& at, const ElementT& result) {
         VTA_INLINE
     forward_shift:

@@ -21,6 +21,7 @@ inline beat_t run_gemm(const insn_t& insn, const UopSram::memory_t uop_mem,
     const bool reset = field<Format::reset_at>(insn) != 0;
     Forward<AccSram::element_t, BuildConfig::gemm_distance - 1> recent;
     beat_t turns = 0;
+    VTA_DISTANCE(check, VTA_GEMM_DISTANCE)
 gemm_uops:
     while (nest.more()) {
         // II=1: one tile product in each cycle. The sum that is carried from turn to turn is a
@@ -38,6 +39,7 @@ gemm_uops:
         AccSram::element_t sum =
             GemmCore::add_products(recent.newest(d, AccSram::read(acc_mem, d)), input, weight);
         if (reset) sum = AccSram::element_t::zero();
+        VTA_TURN(check, d, recent.has(d), true, d);
         write_accumulator(acc_mem, out_mem, d, sum);
         recent.push(d, sum);
         const bool last_in = nest.last_in(), last_uop = nest.last_uop();

@@ -74,11 +74,18 @@
 #define VTA_USE_DSP(value)
 #endif
 
+// `VTA_DISTANCE` and `VTA_TURN` let a simulation check what a dependence directive promises: that
+// no turn reads what one less than so many turns before it wrote, unless registers cover it.
 #ifdef VTA_CSIM
+#include "../sim/distance.hpp"
 #include "../sim/scheduler.hpp"
 #define VTA_STEP() vta::sim::Scheduler::step()
+#define VTA_DISTANCE(check, turns) vta::sim::DistanceCheck check(turns);
+#define VTA_TURN(check, read, covered, writes, written) check.turn(read, covered, writes, written)
 #else
 #define VTA_STEP()
+#define VTA_DISTANCE(check, turns)
+#define VTA_TURN(check, read, covered, writes, written)
 #endif
 
 #endif  // VTA_PRAGMAS_HPP

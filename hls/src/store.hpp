@@ -72,6 +72,7 @@ void await_responses(Port port, const ap_uint<8>& count) {
     VTA_INLINE
 await_turns:
     for (ap_uint<8> i = 0; i != count; i++) {
+        // II=1: responses that are here already take a cycle each.
         VTA_PIPELINE(1)
         await_response(port);
     }
