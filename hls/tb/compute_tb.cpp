@@ -61,7 +61,8 @@ struct Bench {
         alu.opcode = static_cast<unsigned>(tb::Opcode::ALU);
         alu.alu_opcode = static_cast<unsigned>(tb::AluOp::SHR);
         alu.uop_end = alu.use_imm = alu.iter_out = alu.dst_factor_in = alu.src_factor_in = 1;
-        alu.iter_in = std::min(tb::isa::acc_depth, (1 << 14) - 1);
+        constexpr int depth = tb::isa::acc_depth, most = (1 << 14) - 1;
+        alu.iter_in = depth < most ? depth : most;
         alu.imm = tb::isa::out_width;
         tb::Insn insn;
         load.encode(insn.word);

@@ -70,7 +70,8 @@ class Golden {
         if (insn.opcode() == Opcode::LOAD) return load(isa::Mem::decode(insn.word));
         if (insn.opcode() == Opcode::STORE) return store(isa::Mem::decode(insn.word));
         if (insn.opcode() == Opcode::GEMM) return gemm(isa::Gemm::decode(insn.word));
-        alu(isa::Alu::decode(insn.word));
+        if (insn.opcode() == Opcode::ALU) return alu(isa::Alu::decode(insn.word));
+        requant(isa::Requant::decode(insn.word));
     }
 
  private:
@@ -200,6 +201,30 @@ class Golden {
             }
             mirror(d % acc.depth());
         });
+    }
+    void requant(const isa::Requant& f) {
+        const std::int64_t low = f.clip_lo, high = f.clip_hi;
+        loop(f, [&](const isa::Uop& u, unsigned o, unsigned i) {
+            const std::size_t d = u.dst_idx + o * f.dst_factor_out + i * f.dst_factor_in;
+            const std::size_t s = u.src_idx + o * f.src_factor_out + i * f.src_factor_in;
+            const std::size_t m = f.use_bias ? s + 1 : s;
+            Buffer row(isa::acc_bytes, 1);  // so that no lane's result is another one's operand
+            for (int lane = 0; lane < lanes; lane++) {
+                std::int64_t v = acc.get(d, lane, isa::acc_width);
+                if (f.use_bias) v = wrap(v + acc.get(s, lane, isa::acc_width));
+                if (f.use_mul) v *= static_cast<std::int16_t>(acc.get(m, lane, isa::acc_width));
+                if (f.shift != 0) v = (v + (std::int64_t(1) << (f.shift - 1))) >> f.shift;
+                row.set(0, lane, isa::acc_width, std::min(std::max(v, low), high));
+            }
+            std::copy(row.bytes.begin(), row.bytes.end(),
+                      &acc.bytes[d % acc.depth() * isa::acc_bytes]);
+            mirror(d % acc.depth());
+        });
+    }
+    static std::int64_t wrap(std::int64_t value) {
+        Buffer one((isa::acc_width + 7) / 8, 1);
+        one.set(0, 0, isa::acc_width, value);
+        return one.get(0, 0, isa::acc_width);
     }
 };
 

@@ -56,6 +56,8 @@ class Program {
             case Opcode::ALU:
             case Opcode::FINISH:
                 return COMPUTE;
+            case Opcode::REQUANT:
+                return VTA_ALU_REQUANT ? static_cast<int>(COMPUTE) : static_cast<int>(NONE);
             default:
                 return NONE;
         }

@@ -17,6 +17,7 @@ from vta_pynq.isa.table import Module
 from vta_pynq.sim.csim_build import compile_command
 
 HLS = ROOT / "hls"
+DEFAULT = HwConfig()
 SOURCES = sorted((HLS / "src").iterdir())
 WIDE = HwConfig.from_name("2x32_i8w8a32_15_16_18_18")
 """Weights of 8192 bits: several banks."""
@@ -29,7 +30,7 @@ CHANNELS = {
 COMMON = {register.name for register in AP_CTRL_HS}
 
 
-def _pragmas(module, config=HwConfig(), more=()):
+def _pragmas(module, config=DEFAULT):
     """The pragmas of a top as Vitis HLS reads them: each a dictionary of its options."""
     compiler = shutil.which("g++")
     if compiler is None:
@@ -39,9 +40,9 @@ def _pragmas(module, config=HwConfig(), more=()):
         for w in compile_command(with_operations(config), compiler)
         if w not in ("-shared", "-fPIC")
     ]
+    source = HLS / f"src/{module.name.lower()}.cpp"
     done = subprocess.run(
-        [*words, "-D__VITIS_HLS__", *more, "-E", f"-I{HLS / 'tb/portable'}"]
-        + [str(HLS / f"src/{module.name.lower()}.cpp")],
+        [*words, "-D__VITIS_HLS__", "-E", f"-I{HLS / 'tb/portable'}", str(source)],
         capture_output=True,
         text=True,
         check=True,
@@ -121,7 +122,7 @@ def test_buffer_of_one_bank_is_a_plain_array_and_of_more_is_partitioned():
         arrays = {p["variable"] for p in pragmas if p["kind"] == "ARRAY_PARTITION"}
         return arrays & {"inp_mem", "wgt_mem"}
 
-    assert partitioned(HwConfig()) == {"wgt_mem"}
+    assert partitioned(DEFAULT) == {"wgt_mem"}
     assert partitioned(WIDE) == {"wgt_mem"}
     assert partitioned(HwConfig.from_name("1x4_i8w8a32_15_10_10_10")) == set()
 

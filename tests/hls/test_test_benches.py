@@ -8,8 +8,8 @@ import subprocess
 import pytest
 
 from tests.conftest import ROOT
-from vta_pynq.conformance import load_case
 from vta_pynq.config import HwConfig
+from vta_pynq.conformance import load_case
 from vta_pynq.hls_macros import with_operations
 from vta_pynq.isa.table import Module
 from vta_pynq.sim.case_list import main, write_case_list
@@ -51,11 +51,11 @@ def _run(program, listed):
     return done.returncode, done.stdout, done.stderr
 
 
-def _run_cases(program, folder, config=HwConfig()):
+def _run_cases(program, folder):
     ran = 0
     for path in CASES:
         case = load_case(path)
-        if case.stream.config.base_name != config.base_name:
+        if case.stream.config.base_name != CONFIG.base_name:
             continue  # another configuration than the one that was compiled
         if case.stream.config.capabilities - CONFIG.capabilities:
             continue
@@ -65,11 +65,32 @@ def _run_cases(program, folder, config=HwConfig()):
     return ran
 
 
+# Compiling a bench takes longer than running every case on it: one of them stands for all in
+# `make test`; the others are slow.
+
+
+@pytest.fixture(scope="module")
+def fetch_tb(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("tb")
+    return _compile(folder, "fetch_tb", "src/fetch.cpp", more=PORTS["bursts"])
+
+
+def test_fetch_tb_cases_pass(fetch_tb, tmp_path):
+    assert _run_cases(fetch_tb, tmp_path) > 80
+
+
+def test_fetch_tb_without_case_tells(fetch_tb):
+    done = subprocess.run([fetch_tb], capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    assert done.stderr == "fetch_tb: one case list must be given\n"
+
+
 @pytest.fixture(scope="module")
 def conformance_tb(tmp_path_factory):
     return _compile(tmp_path_factory.mktemp("tb"), "conformance_tb", *TOPS, more=PORTS["bursts"])
 
 
+@pytest.mark.slow
 def test_conformance_tb_cases_pass(conformance_tb, tmp_path):
     assert _run_cases(conformance_tb, tmp_path) > 80
 
@@ -108,11 +129,12 @@ def test_module_tb_broken_module_is_found(module, tmp_path):
     codes = []
     for path in CASES:
         case = load_case(path)
-        if case.stream.config.base_name == HwConfig().base_name:
+        if case.stream.config.base_name == CONFIG.base_name:
             codes.append(_run(program, write_case_list(case, tmp_path))[0])
     assert set(codes) == {0, 1}
 
 
+@pytest.mark.slow
 def test_conformance_tb_wrong_expectation_fails(conformance_tb, tmp_path):
     case = load_case(CASES[0])
     listed = write_case_list(case, tmp_path)
@@ -123,12 +145,6 @@ def test_conformance_tb_wrong_expectation_fails(conformance_tb, tmp_path):
     code, out, _ = _run(conformance_tb, listed)
     assert code == 1
     assert out.endswith(": 1 differences\n")
-
-
-def test_conformance_tb_without_case_tells(conformance_tb):
-    done = subprocess.run([conformance_tb], capture_output=True, text=True, check=False)
-    assert done.returncode == 2
-    assert done.stderr == "conformance_tb: one case list must be given\n"
 
 
 def test_simulator_tb_every_rule_is_kept(tmp_path):

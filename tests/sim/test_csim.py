@@ -9,6 +9,7 @@ from tests.conftest import ROOT
 from vta_pynq.config import HwConfig
 from vta_pynq.conformance import load_case
 from vta_pynq.errors import SimError
+from vta_pynq.hls_macros import with_operations
 from vta_pynq.isa.encode import INSN_DTYPE, encode
 from vta_pynq.isa.table import AluOp, MemType, Opcode
 from vta_pynq.sim.csim import CsimEngine
@@ -18,7 +19,7 @@ from vta_pynq.sim.replay import replay_case
 
 pytestmark = pytest.mark.csim
 
-CONFIG = HwConfig()
+CONFIG = with_operations(HwConfig())
 CASES = sorted(p for p in (ROOT / "tests/conformance").iterdir() if p.is_dir())
 INSN_PHYS = 0x10000
 
@@ -168,6 +169,17 @@ def test_error_register_tells_kind_and_program_ends(fields, kind):
         CsimEngine(CONFIG).run(Dram([(INSN_PHYS, page)]), INSN_PHYS, len(words))
     assert caught.value.kind is kind
     assert caught.value.executed[0] == len(words)
+
+
+def test_module_that_waits_after_finish_is_a_deadlock():
+    # The program is done as far as software sees, and its token would reach the next one.
+    with pytest.raises(StreamError) as caught:
+        _run(
+            _insn(**FINISH),
+            _insn(opcode=Opcode.LOAD, memory_type=MemType.INP, pop_next=1),
+        )
+    assert caught.value.kind is FaultKind.DEADLOCK
+    assert "LOAD waits for token g2l" in str(caught.value)
 
 
 def test_missing_finish_is_told():

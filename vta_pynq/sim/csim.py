@@ -20,6 +20,7 @@ import numpy.typing as npt
 from vta_pynq.config import HwConfig
 from vta_pynq.errors import SimError
 from vta_pynq.hls_macros import OPERATIONS
+from vta_pynq.isa.control_block import HARDWARE_ERRORS
 from vta_pynq.isa.encode import as_words, decode
 from vta_pynq.isa.table import INSN_BYTES, TOKENS, MemType, Module, elem_bytes, module_of
 from vta_pynq.sim.csim_build import build_csim
@@ -35,12 +36,12 @@ DEFAULT_TIMEOUT_S = 600.0
 
 _NO_BASES = BasePointers()
 _HEADER = Path(__file__).resolve().parents[2] / "hls" / "sim" / "engine.h"
-# Bits of a module's error register (hls/src/status.hpp): what they mean here, and in words.
-_ERRORS = (
-    (FaultKind.OPCODE, "opcode must be LOAD, STORE, GEMM, FINISH or ALU"),
-    (FaultKind.MEMORY_TYPE, "memory type must be one that the instruction can move"),
-    (FaultKind.ALU_OPCODE, "ALU opcode must be one that the design has"),
-    (FaultKind.SRAM_RANGE, "a block or micro-op range must end inside its buffer"),
+# What the bits of a module's error register mean here, the lowest first.
+_KINDS = (
+    FaultKind.OPCODE,
+    FaultKind.MEMORY_TYPE,
+    FaultKind.ALU_OPCODE,
+    FaultKind.SRAM_RANGE,
 )
 
 
@@ -191,7 +192,9 @@ class CsimEngine:
                 kind = FaultKind.DRAM_READONLY
             message = f"{module.name}: {message}; check addresses and buffers"
         else:
-            for number, (error, rule) in enumerate(_ERRORS):
+            for number, (error, rule) in enumerate(
+                zip(_KINDS, HARDWARE_ERRORS.values(), strict=True)
+            ):
                 found = [m for m in Module if result.errors[m] >> number & 1]
                 if found:
                     kind, module = error, found[0]
