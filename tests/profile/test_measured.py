@@ -6,6 +6,7 @@ import pytest
 
 from tests.profile.sources import kernel_run, program_run
 from vta_pynq.errors import ProgramError
+from vta_pynq.profile import accelerator_times
 from vta_pynq.profile.measured import MeasuredRun, MeasuredStep, measure_steps, measured_table
 
 
@@ -40,6 +41,33 @@ def test_measured_table_simulated_device_says_so():
     steps = (MeasuredStep("a", "accelerator", 0.02, 0.019),)
     last = measured_table(MeasuredRun(steps, "Pynq-Z2", True, 3)).splitlines()[-1]
     assert last == "  (a simulated device: accelerator steps take what the simulator takes)"
+
+
+def _measured(simulated):
+    steps = (
+        MeasuredStep("in", "pack", 0.001, None), MeasuredStep("a", "accelerator", 0.5, 0.019),
+        MeasuredStep("b", "accelerator", 0.25, 0.019),
+    )  # fmt: skip
+    return MeasuredRun(steps, "Pynq-Z2", simulated, 3)
+
+
+def test_accelerator_times_of_a_board_add_up_to_the_measured_steps():
+    run = program_run()
+    found, model = _measured(False).accelerator_times(run), accelerator_times(run)
+    assert found.total_s == pytest.approx(0.75)
+    assert found.seconds["Conv"] / found.total_s == pytest.approx(
+        model.seconds["Conv"] / model.total_s
+    )
+    assert found.where == "Pynq-Z2"
+    assert found.how == (
+        "measured by the clock on Pynq-Z2, fastest of 3 runs, divided among operators as the cycle "
+        "model does"
+    )
+
+
+def test_accelerator_times_of_a_simulated_device_are_the_models():
+    run = program_run()
+    assert _measured(True).accelerator_times(run) == accelerator_times(run)
 
 
 def test_measure_steps_of_a_kernel_is_refused():

@@ -117,8 +117,16 @@ def write_bars(
 
     onnx = args.onnx or (args.program if is_onnx(args.program) else None)
     without = None if onnx is None else onnx_operator_times(onnx, args.shape)
-    processor = None if measured is None else measured.processor_times()
-    bars_picture(run, processor=processor, without=without).save(args.bars)
+    if measured is None:
+        picture = bars_picture(run, without=without)
+    else:
+        picture = bars_picture(
+            run,
+            accelerator=measured.accelerator_times(run),
+            processor=measured.processor_times(),
+            without=without,
+        )
+    picture.save(args.bars)
 
 
 def run(args: argparse.Namespace) -> int:

@@ -11,7 +11,7 @@ import numpy.typing as npt
 from vta_pynq.errors import ProgramError
 from vta_pynq.overlay import VtaOverlay
 from vta_pynq.overlay.devices import is_simulated
-from vta_pynq.profile.operators import OperatorTimes, machine_name
+from vta_pynq.profile.operators import OperatorTimes, accelerator_times, machine_name
 from vta_pynq.profile.run import ProfiledRun
 from vta_pynq.program import CpuStep, Program, VtaStep
 
@@ -61,6 +61,22 @@ class MeasuredRun:
         """In a caption: what was measured."""
         what = "the simulator's own speed" if self.simulated else "measured by the clock"
         return f"{what} on {self.device}, fastest of {self.repeat} runs"
+
+    def accelerator_times(self, run: ProfiledRun) -> OperatorTimes:
+        """The accelerator's steps, by the operators of the profiled run's layers.
+
+        A clock sees steps, not layers: the measured time is divided as the cycle model divides
+        its own. On a simulated device the time is the model's.
+        """
+        modelled = accelerator_times(run)
+        if self.simulated:
+            return modelled
+        measured_s = sum(step.seconds for step in self.steps if step.modelled_s is not None)
+        factor = measured_s / modelled.total_s
+        seconds = {name: factor * value for name, value in modelled.seconds.items()}
+        return OperatorTimes(
+            seconds, self.device, f"{self.how}, divided among operators as the cycle model does"
+        )
 
     def processor_times(self) -> OperatorTimes:
         """The steps on the processor, by operator."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
 
 import numpy as np
 import numpy.typing as npt
@@ -17,7 +16,7 @@ from vta_pynq.timing.parameters import FetchTiming
 
 __all__ = [
     "FULL_QUEUE", "KINDS", "SPAN_DTYPE", "Spans", "Window", "is_wait", "merge_spans", "spans_of",
-    "totals", "window_of",
+    "window_of",
 ]  # fmt: skip
 
 _WAITS = tuple(reason for reason in StallReason if reason is not StallReason.NONE)
@@ -199,12 +198,3 @@ def _covered(spans: Spans, edges: npt.NDArray[np.float64]) -> npt.NDArray[np.flo
         np.interp(edges, points, np.cumsum(lengths.reshape(-1)))
     )
     return covered
-
-
-def totals(spans: Spans) -> Mapping[tuple[Module, str | StallReason], int]:
-    """Cycles of each module by kind."""
-    found: dict[tuple[Module, str | StallReason], int] = {}
-    for module, kind, begin, end in spans[["module", "kind", "begin", "end"]].tolist():
-        key = (Module(module), KINDS[kind])
-        found[key] = found.get(key, 0) + end - begin
-    return found

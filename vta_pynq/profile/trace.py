@@ -19,7 +19,6 @@ import numpy.typing as npt
 from vta_pynq.disassembler import insn_lines
 from vta_pynq.errors import ConfigError
 from vta_pynq.isa.table import TOKENS, MemType, Module
-from vta_pynq.profile.layers import REST
 from vta_pynq.profile.occupancy import sram_occupancy
 from vta_pynq.profile.run import ProfiledRun, ProfiledStream
 from vta_pynq.profile.table import WAIT_NAMES
@@ -104,8 +103,7 @@ def _texts(run: ProfiledRun) -> tuple[list[str], list[str]]:
     layers: list[str] = []
     for part in run.streams:
         lines += insn_lines(part.stream)
-        names = [label.name for label in part.layers.labels] + [REST]  # owner -1 is the last
-        layers += [names[k] for k in part.layers.owner.tolist()]
+        layers += map(part.layers.name_of, range(len(part.records)))
     return lines, layers
 
 
