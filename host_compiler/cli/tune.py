@@ -49,6 +49,19 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--export", metavar="FILE",
         help="at the end, write the best of each layer and network of the database as JSON",
     )  # fmt: skip
+    parser.add_argument(
+        "--measure", metavar="DEVICE",
+        help="judge by a device's clock instead of the cycle model: board, or what else "
+        "VTA_DEVICE takes",
+    )  # fmt: skip
+    parser.add_argument(
+        "--overlay", metavar="NAME",
+        help="with --measure: overlay to load (default: the configuration's)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--repeat", metavar="N", type=int, default=5,
+        help="with --measure: runs of each trial, whose median counts (default: %(default)s)",
+    )  # fmt: skip
     parser.add_argument("--json", action="store_true", help="print the result as JSON")
 
 
@@ -62,19 +75,24 @@ def run(args: argparse.Namespace) -> int:
         raise CompileError("vta tune: MODEL or --export must be given; name a quantised ONNX file")
     if args.workers < 0:
         raise CompileError(f"option --workers: value must be at least 0, not {args.workers}")
+    if args.repeat < 1:
+        raise CompileError(f"option --repeat: value must be at least 1, not {args.repeat}")
+    code = 0
     with Database(args.database) as database:
         if args.model is not None:
-            _tune(args, database)
+            code = _tune(args, database)
         if args.export is not None:
             ScheduleBook(database.layers(), database.networks()).save(args.export)
             if not args.json:
                 print(f"wrote {args.export}")
-    return 0
+    return code
 
 
-def _tune(args: argparse.Namespace, database: Database) -> None:
+def _tune(args: argparse.Namespace, database: Database) -> int:
+    """Search; 1 if a device computed anything wrong."""
     from host_compiler.compile import load_graph, make_target
-    from host_compiler.tune.report import report_dict, report_text
+    from host_compiler.tune import report
+    from host_compiler.tune.measure import DeviceJudge
     from host_compiler.tune.session import tune_graph
 
     target = make_target(args.config, args.target)
@@ -85,15 +103,24 @@ def _tune(args: argparse.Namespace, database: Database) -> None:
             graph, target, judge, database,
             trials=args.trials, seed=args.seed, ties=args.ties, progress=True,
         )  # fmt: skip
+    clocked = judge if isinstance(judge, DeviceJudge) else None
     if args.json:
-        print(json.dumps(report_dict(tuning), indent=1))
+        values = report.report_dict(tuning)
+        values["measured"] = None if clocked is None else report.measured_dict(tuning, clocked)
+        print(json.dumps(values, indent=1))
     else:
-        print(report_text(tuning))
+        print(report.report_text(tuning))
+        if clocked is not None:
+            print(report.measured_text(tuning, clocked))
         print(f"the schedules are in {args.database}: vta compile --schedules {args.database}")
+    return 1 if report.wrong_outputs(tuning) else 0
 
 
 def _judge(args: argparse.Namespace, target: Target, stack: contextlib.ExitStack) -> Judge:
     from host_compiler.tune.judge import ModelJudge
+    from host_compiler.tune.measure import DeviceJudge
     from host_compiler.tune.workers import Workers
 
+    if args.measure is not None:
+        return stack.enter_context(DeviceJudge(args.measure, target, args.overlay, args.repeat))
     return stack.enter_context(Workers(args.workers)) if args.workers else ModelJudge()

@@ -27,12 +27,15 @@ __all__ = [
 
 _MOST = 1 << 20
 """No field of a schedule is larger: no layer has so many rows, blocks or slots."""
-_FLAGS = ("channels_outer", "gemm_addend")
-_COUNTS = tuple(
-    field.name
-    for field in dataclasses.fields(Schedule)
-    if field.name not in (*_FLAGS, "loops")
-)  # fmt: skip
+_FIELDS = {field.name: field for field in dataclasses.fields(Schedule)}
+_FLAGS = {name for name, field in _FIELDS.items() if field.type == "bool"}
+_COUNTS = {
+    # A count whose default is 0 may be 0, all others begin at 1.
+    name: 0 if field.default == 0 else 1
+    for name, field in _FIELDS.items()
+    if field.type == "int"
+}
+_NEEDED = {name for name, field in _FIELDS.items() if field.default is dataclasses.MISSING}
 
 
 @dataclasses.dataclass(frozen=True, order=True)
@@ -226,18 +229,21 @@ def read_schedule(values: Any, where: str) -> Schedule:
             values = json.loads(values)
         except ValueError:
             values = None
-    fields = {*_COUNTS, *_FLAGS, "loops"}
     fine = (
         isinstance(values, Mapping)
-        and set(values) == fields
-        and all(type(values[n]) is int and 1 <= values[n] <= _MOST for n in _COUNTS)
-        and all(type(values[n]) is bool for n in _FLAGS)
-        and isinstance(values["loops"], (list, tuple))
-        and all(isinstance(mode, str) and mode in LOOP_MODES for mode in values["loops"])
+        and _NEEDED <= values.keys() <= _FIELDS.keys()
+        and all(
+            type(values[n]) is int and least <= values[n] <= _MOST
+            for n, least in _COUNTS.items()
+            if n in values
+        )
+        and all(type(values[n]) is bool for n in _FLAGS & values.keys())
+        and isinstance(values.get("loops", []), (list, tuple))
+        and all(isinstance(mode, str) and mode in LOOP_MODES for mode in values.get("loops", []))
     )
     if not fine:
         raise ScheduleError(
-            f"{where}: schedule must have the fields {', '.join(sorted(fields))} with counts from "
-            f"1, not {str(values)[:80]!a}; tune the layer again"
+            f"{where}: schedule must have the fields {', '.join(sorted(_FIELDS))} in their ranges, "
+            f"not {str(values)[:80]!a}; tune the layer again"
         )
     return Schedule.from_dict(values)

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import statistics
+from collections.abc import Sequence
 from typing import Any
 
+from host_compiler.tune.measure import WRONG, DeviceJudge
 from host_compiler.tune.session import LayerTuning, Tuning
 
-__all__ = ["report_dict", "report_text"]
+__all__ = ["measured_dict", "measured_text", "report_dict", "report_text", "wrong_outputs"]
 
 
 def report_text(tuning: Tuning) -> str:
@@ -30,12 +33,17 @@ def report_text(tuning: Tuning) -> str:
     if tuning.network is not None:
         before, after = tuning.network.default_cycles, tuning.network.cycles
         rows.append((f"{before:,}", f"{after:,}", _gain(before, after), "", "", "whole network"))
-    widths = [max(len(row[i]) for row in rows) for i in range(5)]
+    return "\n".join([*_aligned(rows), *(f"note: {note}" for note in tuning.notes)])
+
+
+def _aligned(rows: Sequence[Sequence[str]]) -> list[str]:
+    """Lines of a table: numbers to the right, the last column as it is."""
+    widths = [max(map(len, column)) for column in list(zip(*rows, strict=True))[:-1]]
     lines = []
     for *cells, last in rows:
         padded = [cell.rjust(width) for cell, width in zip(cells, widths, strict=True)]
         lines.append("  ".join([*padded, last]))
-    return "\n".join([*lines, *(f"note: {note}" for note in tuning.notes)])
+    return lines
 
 
 def report_dict(tuning: Tuning) -> dict[str, Any]:
@@ -45,6 +53,75 @@ def report_dict(tuning: Tuning) -> dict[str, Any]:
         "layers": [_layer_dict(layer) for layer in tuning.layers],
         "network": None if tuning.network is None else tuning.network.to_dict(),
         "notes": list(tuning.notes),
+    }
+
+
+def wrong_outputs(tuning: Tuning) -> int:
+    """Trials whose output was not what the layer computes."""
+    return sum(
+        verdict.failure.startswith(WRONG)
+        for layer in tuning.layers
+        for verdict in layer.outcome.results.values()
+    )
+
+
+def measured_text(tuning: Tuning, judge: DeviceJudge) -> str:
+    """For each layer the times by the clock, and how far the model is off over all its trials."""
+    rows: list[tuple[str, ...]] = [
+        ("default us", "tuned us", "model off by", "worst", "wrong", "layer")
+    ]
+    for layer in tuning.layers:
+        values = _measured(layer, judge)
+        off = [f"{100 * e:+.1f} %" if e is not None else "-" for e in (values["median_error"],
+               values["worst_error"])]  # fmt: skip
+        times = [f"{1e6 * t:.1f}" if t is not None else "-" for t in (values["default_s"],
+                 values["best_s"])]  # fmt: skip
+        rows.append((*times, *off, str(values["wrong"]), layer.layer))
+    lines = [f"measured on {judge.name}; 'off': the model's time over the clock's, less 1"]
+    if judge.simulated:
+        lines.append(
+            "a simulated device: its clock is this computer's and says nothing about hardware, so "
+            "these times choose no schedule for 'vta compile'"
+        )
+    return "\n".join([*lines, *_aligned(rows)])
+
+
+def measured_dict(tuning: Tuning, judge: DeviceJudge) -> dict[str, Any]:
+    """The same as JSON-safe values, with every trial."""
+    return {
+        "device": judge.name,
+        "simulated": judge.simulated,
+        "clock_mhz": judge.clock_mhz,
+        "layers": [
+            {
+                "layer": layer.layer,
+                **_measured(layer, judge),
+                "trials": [
+                    {
+                        "schedule": schedule.to_dict(),
+                        "cycles": verdict.cycles,
+                        "seconds": verdict.seconds,
+                        "model_error": judge.model_error(verdict),
+                        "failure": verdict.failure,
+                    }
+                    for schedule, verdict in layer.outcome.results.items()
+                ],
+            }
+            for layer in tuning.layers
+        ],
+    }
+
+
+def _measured(layer: LayerTuning, judge: DeviceJudge) -> dict[str, Any]:
+    verdicts = layer.outcome.results.values()
+    known = [e for e in map(judge.model_error, verdicts) if e is not None]
+    best = layer.outcome.verdict
+    return {
+        "default_s": layer.outcome.default.seconds,
+        "best_s": None if best is None else best.seconds,
+        "median_error": statistics.median(known) if known else None,
+        "worst_error": max(known, key=abs, default=None),
+        "wrong": sum(verdict.failure.startswith(WRONG) for verdict in verdicts),
     }
 
 

@@ -22,10 +22,10 @@ from host_compiler.ir import (
     WeightedSum,
 )
 from host_compiler.layer import TensorRef
+from host_compiler.layer_reference import run_layer
 from host_compiler.normalise import NotExact, make_layer
 from host_compiler.normalise.rescale import exact_factor
 from host_compiler.reference import run
-from tests.host_compiler.layer_interpreter import run_layer
 
 
 def shift(bits, zero_point=0, qmin=-128, qmax=127, leak=None):

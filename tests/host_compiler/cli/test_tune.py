@@ -83,3 +83,20 @@ def test_compile_missing_schedules_are_refused(run, model, capsys):
     arguments = (model, "--shape", "batch=1", "-o", "net.vta", "--schedules", "no.sqlite")
     assert run("compile", *arguments) == 2
     assert "schedules no.sqlite: file must be a database of 'vta tune'" in capsys.readouterr().err
+
+
+def test_tune_measure_reports_the_models_error_and_that_the_device_is_simulated(run, model, capsys):
+    quick = ("--shape", "batch=1", "--trials", 1, "--measure", "sim", "--repeat", 2)
+    assert run("tune", model, *quick, "--json") == 0
+    measured = json.loads(capsys.readouterr().out)["measured"]
+    assert measured["simulated"] and measured["clock_mhz"] == 100
+    for layer in measured["layers"]:
+        assert layer["wrong"] == 0 and layer["trials"]
+        assert all(trial["failure"] == "" for trial in layer["trials"])
+    # Nothing that a simulated device said may choose a schedule.
+    assert ScheduleBook.load("tuned.sqlite").layers == ()
+
+
+def test_tune_measure_without_a_board_is_refused(run, model, capsys):
+    assert run("tune", model, "--shape", "batch=1", "--measure", "board") == 2
+    assert "a PYNQ device must be present" in capsys.readouterr().err

@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from host_compiler.layer import Layer, TensorRef
+from host_compiler.layer_reference import run_layer
 from host_compiler.lower import LayerPlan, declare_constants, emit_layer
-from tests.host_compiler.layer_interpreter import run_layer
 from vta_pynq.config import HwConfig
 from vta_pynq.isa.table import INSN_BYTES, MemType
 from vta_pynq.kernel import Kernel, KernelBuilder

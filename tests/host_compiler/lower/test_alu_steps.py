@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from host_compiler.layer import Requantise
+from host_compiler.layer_reference import _requantise
 from host_compiler.lower.alu_steps import AluStep, CopyAside, Join, Range, requantise_steps
-from tests.host_compiler.layer_interpreter import _requantise
 from vta_pynq.isa.table import AluOp
 
 _SHIFTS = (-16, 15)
