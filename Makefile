@@ -7,7 +7,7 @@ PYTEST = $(PY) -m pytest
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help env demo test test-all check csim bench gen build fuzz armhf clean
+.PHONY: help env demo test test-all check csim bench gen build fuzz armhf docs clean
 
 help:            ## show this
 	@sed -n 's/^\([a-z-]*\): *[a-z ]*## /  \1\t/p' $(MAKEFILE_LIST) | expand -t 14
@@ -38,6 +38,9 @@ fuzz: env        ## the C code under address and undefined-behaviour sanitizers
 
 csim: env        ## compile the HLS design for the csim engine (ARGS: names of configurations)
 	$(PY) -m vta_pynq.sim.csim_build $(ARGS)
+
+docs: env        ## build the documentation site into site/
+	NO_MKDOCS_2_WARNING=1 $(PY) -m mkdocs build --strict
 
 bench: env       ## measure, and print one table
 	$(PY) -m bench $(ARGS)

@@ -14,6 +14,9 @@ from source_copy import ROOT
 STRICT = ("vta_pynq", "host_compiler")
 """What `mypy --strict` judges."""
 
+SITE = "build/site"
+"""Where the documentation is built to be judged."""
+
 C_FOLDERS = ("vta_pynq", "hls", "host_compiler")
 C_SUFFIXES = {".c", ".h", ".cpp", ".hpp"}
 
@@ -42,6 +45,7 @@ def checks() -> dict[str, list[str]]:
         "mypy": [*python, "mypy", "--strict", "--no-error-summary", *STRICT],
         "clang-format": [str(tool / "clang-format"), "--dry-run", "-Werror", *c_sources()],
         "generated files": [sys.executable, "scripts/gen.py", "--check"],
+        "documentation": [*python, "mkdocs", "build", "--strict", "--quiet", "--site-dir", SITE],
         "rules": [*python, "pytest", "-q", "-m", "not slow and not board", "tests/project"],
     }
 
