@@ -23,7 +23,9 @@ from vta_pynq.hwh_elements import (
     add_port,
     add_registers,
 )
+from vta_pynq.isa.control_block import control_parameters
 from vta_pynq.isa.registers import AXI_INTC, IpBlock
+from vta_pynq.isa.table import Module
 from vta_pynq.overlay.descriptions import (
     Board,
     Variant,
@@ -45,7 +47,7 @@ IDENTITY_PARAMETERS = {
     "profile": "VTA_PROFILE",
     "fingerprint": "VTA_FINGERPRINT",
 }
-"""Parameters of the compute block that carry a variant's identity."""
+"""Parameters that carry a variant's identity: of the control block, or of compute without one."""
 
 _PS = "processing_system7_0"
 _INTC = "axi_intc_0"
@@ -94,7 +96,10 @@ class _Writer:
     def __init__(self, variant: Variant, board: Board, interrupt: bool) -> None:
         self.variant = variant
         self.board = board
-        self.interrupt = interrupt
+        design = variant.design
+        all_blocks = tuple(block.name for block in design.blocks) if interrupt else ()
+        self.interrupts = design.interrupts or all_blocks
+        self.identity_block = design.control or design.block(Module.COMPUTE)
         self.placed = [
             (block, board.pl_window + variant.address_map.offsets[block.name])
             for block in variant.design.blocks
@@ -113,9 +118,9 @@ class _Writer:
         ET.SubElement(root, "EXTERNALINTERFACES")
         modules = ET.SubElement(root, "MODULES")
         self._processing_system(modules)
-        for position, (block, _) in enumerate(self.placed):
-            self._block(modules, block, position)
-        if self.interrupt:
+        for block, _ in self.placed:
+            self._block(modules, block)
+        if self.interrupts:
             self._interrupt_controller(modules)
         return root
 
@@ -123,13 +128,13 @@ class _Writer:
         module = add_module(modules, _PS, "xilinx.com:ip:processing_system7:5.5", IS_PL="FALSE")
         add_parameters(module, _clock_parameters(self.variant, self.board))
         ports = ET.SubElement(module, "PORTS")
-        if self.interrupt:
+        if self.interrupts:
             add_port(ports, "IRQ_F2P", "I", f"{_INTC}_irq", (_INTC, "irq"), 1)
         add_buses(module, [self.board.memory_port], [_ADDRESS_SPACE_NAME])
         memory_map = ET.SubElement(module, "MEMORYMAP")
         size = self.variant.address_map.range_bytes
         slaves = [(f"{block.name}_0", base, block.slave) for block, base in self.placed]
-        if self.interrupt:
+        if self.interrupts:
             slaves.append((_INTC, self._intc_base(), AXI_INTC.slave))
         for instance, base, slave in slaves:
             add_memory_range(
@@ -145,24 +150,30 @@ class _Writer:
             )
 
     def _intc_base(self) -> int:
-        """The interrupt controller lies one block range after the last block."""
-        last = max(base for _, base in self.placed)
-        return last + self.variant.address_map.range_bytes
+        return self.board.pl_window + self.variant.address_map.intc
 
-    def _identity(self) -> dict[str, object]:
+    def _parameters(self, block: IpBlock) -> dict[str, object]:
+        """What a block was built with, as far as software looks at it."""
+        if block is not self.identity_block:
+            return {}
         values = {**self.variant.to_dict(), "variant": self.variant.name}
         values["fingerprint"] = self.variant.config.fingerprint
-        return {key: values[name] for name, key in IDENTITY_PARAMETERS.items()}
+        found = {key: values[name] for name, key in IDENTITY_PARAMETERS.items()}
+        if block is self.variant.design.control:
+            numbers = control_parameters(self.variant.config)
+            found.update((name, f"0x{value:08X}") for name, value in numbers.items())
+        return found
 
-    def _block(self, modules: ET.Element, block: IpBlock, position: int) -> None:
+    def _block(self, modules: ET.Element, block: IpBlock) -> None:
         instance = f"{block.name}_0"
         module = add_module(modules, instance, block.vlnv, f"/{HIERARCHY}/{instance}")
         add_registers(module, block, self.variant.address_map.range_bytes)
-        add_parameters(module, self._identity() if block.name == "compute" else {})
+        add_parameters(module, self._parameters(block))
         ports = ET.SubElement(module, "PORTS")
-        if self.interrupt:
+        if block.name in self.interrupts:
             signal = f"{instance}_{block.interrupt}"
-            add_port(ports, block.interrupt, "O", signal, (_CONCAT, f"In{position}"))
+            to = (_CONCAT, f"In{self.interrupts.index(block.name)}")
+            add_port(ports, block.interrupt, "O", signal, to)
         masters = dict.fromkeys(master.name for master in block.masters)
         add_buses(module, [block.slave], masters)
         memory_map = ET.SubElement(module, "MEMORYMAP")
@@ -180,18 +191,19 @@ class _Writer:
             )
 
     def _interrupt_controller(self, modules: ET.Element) -> None:
-        """All interrupt outputs, concatenated, into one AXI INTC on IRQ_F2P[0].
+        """The interrupt outputs, concatenated, into one AXI INTC on IRQ_F2P[0].
 
         PYNQ 3 and later does not see an interrupt that is wired straight to IRQ_F2P.
         """
-        count = len(self.placed)
+        count = len(self.interrupts)
         concat = add_module(modules, _CONCAT, "xilinx.com:ip:xlconcat:2.1")
         add_parameters(concat, {"NUM_PORTS": count})
         ports = ET.SubElement(concat, "PORTS")
-        for position, (block, _) in enumerate(self.placed):
-            instance = f"{block.name}_0"
-            signal = f"{instance}_{block.interrupt}"
-            add_port(ports, f"In{position}", "I", signal, (instance, block.interrupt))
+        outputs = {block.name: block.interrupt for block, _ in self.placed}
+        for position, name in enumerate(self.interrupts):
+            instance = f"{name}_0"
+            signal = f"{instance}_{outputs[name]}"
+            add_port(ports, f"In{position}", "I", signal, (instance, outputs[name]))
         add_port(ports, "dout", "O", f"{_CONCAT}_dout", (_INTC, "intr"), count)
         add_buses(concat, (), ())
         intc = add_module(modules, _INTC, AXI_INTC.vlnv)
@@ -206,8 +218,8 @@ class _Writer:
 def hwh_text(variant: Variant, board: Board, *, interrupt: bool = False) -> str:
     """The `.hwh` file of `variant` on `board`.
 
-    `interrupt` adds an AXI interrupt controller that the blocks' interrupt outputs drive; the
-    published bitstreams have none.
+    `interrupt` adds an AXI interrupt controller that the blocks' interrupt outputs drive to a
+    design that has none, such as the published ones.
 
     Raises
     ------

@@ -193,6 +193,7 @@ void csim_run(csim_engine* engine, const csim_segment* segments, int32_t count, 
     engine->finishes = 0;
     Status before[MODULES];
     std::copy(engine->status, engine->status + MODULES, before);
+    for (Status& s : engine->status) s.errors = 0;
 
     engine->scheduler.begin(job->timeout_s);
     std::thread threads[MODULES];
@@ -216,9 +217,11 @@ void csim_run(csim_engine* engine, const csim_segment* segments, int32_t count, 
     result->fault_code = fault_code;
     result->finished = engine->finishes;
     for (int i = 0; i < MODULES; i++) {
-        const Status& after = engine->status[i];
+        Status& after = engine->status[i];
         result->insns[i] = (after.insns - before[i].insns).to_uint();
         result->busy[i] = (after.busy - before[i].busy).to_uint();
+        result->raised[i] = after.errors.to_uint();
+        after.errors |= before[i].errors;
         result->errors[i] = after.errors.to_uint();
     }
     std::strncpy(result->message, message.c_str(), sizeof result->message - 1);

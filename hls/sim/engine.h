@@ -36,6 +36,7 @@ typedef struct {
     uint32_t insns[4];    /* executed in this run, in the order of Module */
     uint32_t busy[4];     /* turns of the loops in this run */
     uint32_t errors[4];   /* the error register */
+    uint32_t raised[4];   /* error bits of this run */
     int32_t finished;     /* whether FINISH was executed */
     char message[256];    /* fault, or what the modules wait for */
 } csim_result;

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from tests.conftest import ROOT
 from vta_pynq.config import HwConfig
-from vta_pynq.isa.control_block import CAPABILITY_BITS, CONTROL
+from vta_pynq.isa.control_block import CONTROL, control_parameters
 
 __all__ = [
     "CONFIG",
@@ -31,12 +31,7 @@ HLS = ROOT / "hls"
 CONFIG = HwConfig.from_name(
     "1x16_i8w8a32_15_15_18_17+alu_mul+alu_requant+counters+identity+interrupt+load_acc8+soft_reset"
 )
-IDENTITY = {
-    "FINGERPRINT_HI": int(CONFIG.fingerprint[:8], 16),
-    "FINGERPRINT_LO": int(CONFIG.fingerprint[8:], 16),
-    "CAPABILITIES": sum(1 << CAPABILITY_BITS[c] for c in CONFIG.capabilities),
-    "SOURCE": 0x1234ABCD,
-}
+IDENTITY = {**control_parameters(CONFIG), "SOURCE": 0x1234ABCD}
 
 
 def _tap_pins() -> list[tuple[str, int]]:

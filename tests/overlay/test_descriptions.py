@@ -78,7 +78,7 @@ def test_read_variant_reads_back_what_to_dict_says(variant, tmp_path):
 )
 def test_read_variant_refuses_what_it_does_not_understand(change, message, tmp_path):
     path = tmp_path / "v.json"
-    path.write_text(json.dumps({**variants()[0].to_dict(), **change}))
+    path.write_text(json.dumps({**variants()[-1].to_dict(), **change}))
     with pytest.raises(ConfigError) as caught:
         read_variant(path)
     assert str(caught.value).startswith(f"{path}: ")

@@ -8,10 +8,11 @@ from pynq.pl_server.hwh_parser import _HWHZynq
 
 from vta_pynq.errors import ConfigError
 from vta_pynq.hwh import IDENTITY_PARAMETERS, hwh_text, main, write_all
-from vta_pynq.overlay.descriptions import get_board, overlay_folder, variants
+from vta_pynq.overlay.descriptions import find_variant, get_board, overlay_folder, variants
 from vta_pynq.sim import _compat
 
 BOARD = get_board("Pynq-Z1")
+OWN = find_variant("vta1/1x16_i8w8a32_15_15_18_17")
 
 
 def metadata(variant, folder, **options):
@@ -35,7 +36,8 @@ def test_hwh_gives_every_block_its_address_registers_and_identity(variant, tmp_p
             assert {n: (f["bit_offset"], f["bit_width"]) for n, f in fields.items()} == {
                 field.name: (field.bit, field.width) for field in register.fields
             }
-    parameters = parser.ip_dict["vta/compute_0"]["parameters"]
+    where = "compute" if variant.design.control is None else variant.design.control.name
+    parameters = parser.ip_dict[f"vta/{where}_0"]["parameters"]
     assert parameters[IDENTITY_PARAMETERS["config"]] == variant.config.name
     assert parameters[IDENTITY_PARAMETERS["fingerprint"]] == variant.config.fingerprint
 
@@ -61,6 +63,24 @@ def test_hwh_with_interrupts_connects_every_block_to_the_controller(tmp_path):
 def test_hwh_of_a_published_design_has_no_interrupt(tmp_path):
     parser = metadata(variants()[-1], tmp_path)
     assert not parser.interrupt_pins and not parser.interrupt_controllers
+
+
+def test_hwh_of_the_own_design_has_the_interrupt_of_the_control_block(tmp_path):
+    parser = metadata(OWN, tmp_path)
+    assert [name for name in parser.interrupt_pins if name.startswith("vta/")] == [
+        "vta/control_0/irq"
+    ]
+    pin = parser.interrupt_pins["vta/control_0/irq"]
+    assert (pin["controller"], pin["index"]) == ("axi_intc_0", 0)
+    assert parser.ip_dict["axi_intc_0"]["phys_addr"] == BOARD.pl_window + OWN.address_map.intc
+    assert parser.interrupt_controllers["axi_intc_0"]["raw_irq"] == 61  # IRQ_F2P[0] of Zynq-7000
+
+
+def test_hwh_of_the_own_design_says_what_the_control_block_was_built_with(tmp_path):
+    parameters = metadata(OWN, tmp_path).ip_dict["vta/control_0"]["parameters"]
+    halves = (parameters["FINGERPRINT_HI"], parameters["FINGERPRINT_LO"])
+    assert "".join(half[2:] for half in halves).lower() == OWN.config.fingerprint
+    assert int(parameters["CAPABILITIES"], 16) == 0x7F
 
 
 def test_hwh_clock_divisors_make_the_clock():

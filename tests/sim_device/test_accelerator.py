@@ -37,14 +37,14 @@ class ScriptedEngine:
         self.error = None
         self.dram = dram
 
-    def run(self, insn_phys, insn_count, bases):
+    def run(self, insn_phys, insn_count, bases, reports_errors=False):
         self.runs.append((insn_phys, insn_count, dict(bases)))
         if self.error is not None:
             raise self.error
         if self.outcome is not None:
             return self.outcome
         raw = self.dram.device[insn_phys - BASE :][: insn_count * INSN_BYTES]
-        counts = StreamFacts(raw.view("<u8").reshape(-1, 2), CONFIG).counts
+        counts = StreamFacts(raw.tobytes(), CONFIG).counts
         executed = (insn_count, *(counts[m] for m in list(Module)[1:]))
         return Outcome(stuck=False, executed=executed, all_fetched=True)
 

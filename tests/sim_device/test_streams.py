@@ -21,7 +21,7 @@ def plain_facts(words):
 
 
 def facts(words):
-    found = StreamFacts(words, CONFIG)
+    found = StreamFacts(words.tobytes(), CONFIG)
     return found.counts, found.compute_begins_at_once, found.compute_ends_with_finish
 
 
@@ -51,7 +51,7 @@ def test_facts_of_random_bits_agree_with_a_decode(seed):
 
 def test_brief_is_a_few_moves_and_nothing_else():
     gemm = {"opcode": Opcode.GEMM, "uop_end": 1, "iter_out": 1, "iter_in": 1}
-    assert StreamFacts(stream([FINISH]), CONFIG).is_brief
-    assert StreamFacts(stream([LOAD_NOP, STORE_NOP, FINISH]), CONFIG).is_brief
-    assert not StreamFacts(stream([gemm, FINISH]), CONFIG).is_brief
-    assert not StreamFacts(stream([LOAD_NOP] * 20 + [FINISH]), CONFIG).is_brief
+    assert StreamFacts(stream([FINISH]).tobytes(), CONFIG).is_brief
+    assert StreamFacts(stream([LOAD_NOP, STORE_NOP, FINISH]).tobytes(), CONFIG).is_brief
+    assert not StreamFacts(stream([gemm, FINISH]).tobytes(), CONFIG).is_brief
+    assert not StreamFacts(stream([LOAD_NOP] * 20 + [FINISH]).tobytes(), CONFIG).is_brief

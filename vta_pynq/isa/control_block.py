@@ -10,7 +10,7 @@ from __future__ import annotations
 import dataclasses
 import enum
 
-from vta_pynq.config import Capability
+from vta_pynq.config import Capability, HwConfig
 from vta_pynq.isa.register_types import (
     REGISTER_BYTES,
     Access,
@@ -31,6 +31,7 @@ __all__ = [
     "PORTS",
     "Counter",
     "CounterKind",
+    "control_parameters",
 ]
 
 _RO = Access.READ_ONLY
@@ -52,6 +53,17 @@ CAPABILITY_BITS = {
     Capability.INTERRUPT: 5,
     Capability.SOFT_RESET: 6,
 }
+
+
+def control_parameters(config: HwConfig) -> dict[str, int]:
+    """The Verilog parameters that a build of `config` gets; the registers of these names."""
+    value = int(config.fingerprint, 16)
+    return {
+        "FINGERPRINT_HI": value >> 8 * REGISTER_BYTES,
+        "FINGERPRINT_LO": value & (1 << 8 * REGISTER_BYTES) - 1,
+        "CAPABILITIES": sum(1 << CAPABILITY_BITS[name] for name in config.capabilities),
+    }
+
 
 HARDWARE_ERRORS = {
     # Error bits of a module by name, lowest first, and the rule that was broken.

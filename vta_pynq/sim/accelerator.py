@@ -1,10 +1,10 @@
-"""The simulated accelerator: four register-exact blocks in front of one engine.
+"""The simulated accelerator: register-exact blocks in front of one engine.
 
 Writing the start registers runs the engine on the instructions that fetch is told of, in a
 thread of its own as hardware would, so a driver's deadline works; a few moves, which take less
 time than waking a thread, run at once. The order in which the blocks are started does not
-matter. Queues, tokens, SRAM and the done flag stay as they are between runs; only a download
-clears them.
+matter. Queues, tokens, SRAM and the done flag stay as they are between runs; a download clears
+them, and the soft reset of a design that has one clears all but SRAM.
 """
 
 from __future__ import annotations
@@ -19,10 +19,13 @@ from vta_pynq.config import HwConfig
 from vta_pynq.errors import SimError
 from vta_pynq.isa.registers import Design
 from vta_pynq.isa.table import INSN_BYTES, Module
+from vta_pynq.sim.control_block import ControlModel
 from vta_pynq.sim.dram import DramImages
 from vta_pynq.sim.hls_block import HlsBlock
+from vta_pynq.sim.own_design import OwnDesign
 from vta_pynq.sim.streams import StreamFacts
 from vta_pynq.sim.worker import Job, Worker
+from vta_pynq.timing.profiles import HwProfile, get_profile
 
 __all__ = ["AcceleratorModel", "Outcome", "RunEngine"]
 
@@ -47,18 +50,37 @@ class Outcome:
         Instructions executed per module, in the order of `Module`.
     all_fetched
         Fetch has handed out every instruction.
+    errors
+        Error bits that modules set in this run, in the order of `Module`.
+    busy
+        Turns of the loops in this run, in the order of `Module`; None from an engine without.
     """
 
     stuck: bool
     executed: tuple[int, ...]
     all_fetched: bool
+    errors: tuple[int, ...] = (0,) * len(Module)
+    busy: tuple[int, ...] | None = None
 
 
 class RunEngine(Protocol):
     """Runs streams on the accelerator's state: SRAM, tokens and the device image of DRAM."""
 
-    def run(self, insn_phys: int, insn_count: int, bases: Mapping[str, int]) -> Outcome:
+    @property
+    def tokens(self) -> tuple[int, int, int, int]:
+        """Counts of the tokens, in the order of `TOKENS`."""
+
+    def run(
+        self,
+        insn_phys: int,
+        insn_count: int,
+        bases: Mapping[str, int],
+        reports_errors: bool = False,
+    ) -> Outcome:
         """Run until every module is at rest.
+
+        `reports_errors` says that the design goes on after an instruction in error, and shows
+        which there were.
 
         Raises
         ------
@@ -66,12 +88,17 @@ class RunEngine(Protocol):
             The stream did what the hardware does not define, or a master left DRAM.
         """
 
+    def soft_reset(self) -> None:
+        """Clear queues, tokens and errors; SRAM stays."""
+
 
 class AcceleratorModel:
-    """The four blocks of one loaded design.
+    """The blocks of one loaded design.
 
-    `pace`, when given, is called with "fetch", "compute" and "done" as a run passes these
-    points; it may block, which makes the hardware slow (tests use it for adverse timing).
+    `profile` gives the timing behind the counters of a design that has them; `built` is the
+    configuration that its identity register shows. `pace`, when given, is called with "fetch",
+    "compute" and "done" as a run passes these points; it may block, which makes the hardware slow
+    (tests use it for adverse timing).
     """
 
     def __init__(
@@ -82,10 +109,14 @@ class AcceleratorModel:
         engine: RunEngine,
         lock: threading.RLock,
         pace: Callable[[str], None] | None = None,
+        profile: HwProfile | None = None,
+        built: HwConfig | None = None,
     ) -> None:
         self.config = config
         self.engine = engine
-        self.blocks = {block.name: HlsBlock(block, self) for block in design.blocks}
+        self.blocks: dict[str, HlsBlock] = {
+            block.name: HlsBlock(block, self) for block in design.modules
+        }
         self.fault: SimError | None = None
         self.hung = False
         self._design = design
@@ -94,6 +125,24 @@ class AcceleratorModel:
         self._pace = pace
         self._busy = False
         self._worker = Worker("vta-sim")
+        self.own: OwnDesign | None = None
+        if design.control is not None:
+            self.own = OwnDesign(self, built or config, profile or get_profile(design.name))
+
+    @property
+    def slaves(self) -> dict[str, HlsBlock | ControlModel]:
+        """What answers on the bus, by the name of its block."""
+        own = {} if self.own is None else {self.own.control.block.name: self.own.control}
+        return {**self.blocks, **own}
+
+    @property
+    def busy(self) -> bool:
+        """Whether a run is under way."""
+        return self._busy
+
+    def forget_runs(self) -> None:
+        """Modules that waited for each other do so no longer: they were reset."""
+        self.hung = False
 
     # ---- what the blocks call, with the lock held ----------------------------------------
 
@@ -122,6 +171,8 @@ class AcceleratorModel:
         fetch = self.blocks["fetch"]
         if self._busy or self.hung or not fetch.started:
             return None
+        if self.own is not None and self.own.reset_pending:
+            return None
         phys, count = fetch.values["insns"], fetch.values["insn_count"]
         facts = self._facts(phys, count)
         if facts is not None and not self._served(facts):
@@ -149,13 +200,13 @@ class AcceleratorModel:
             return None
         raw = self._dram.device[offset : offset + count * INSN_BYTES]
         # A copy: the facts are about the stream at its start.
-        return StreamFacts(raw.copy().view("<u8").reshape(-1, 2), self.config)
+        return StreamFacts(raw.tobytes(), self.config)
 
     def _bases(self) -> dict[str, int]:
         """The base pointers by register name."""
         return {
             master.base_register: self.blocks[block.name].values[master.base_register]
-            for block in self._design.blocks
+            for block in self._design.modules
             for master in block.masters
         }
 
@@ -169,6 +220,9 @@ class AcceleratorModel:
         self, phys: int, count: int, bases: Mapping[str, int], facts: StreamFacts | None
     ) -> None:
         self._step("fetch")
+        if self.own is not None:
+            with self._lock:
+                self.own.launch()
         if facts is not None and facts.compute_begins_at_once:
             # Its first instruction clears the flag, even if it is FINISH. One that waits for a
             # token leaves it as it was, for as long as it takes.
@@ -176,7 +230,7 @@ class AcceleratorModel:
                 self._write_done_flag(0)
             self._step("compute")
         try:
-            outcome = self.engine.run(phys, count, bases)
+            outcome = self.engine.run(phys, count, bases, reports_errors=self.own is not None)
         except Exception as error:
             _LOG.warning("the accelerator stopped: %s", error)
             with self._lock:
@@ -191,6 +245,7 @@ class AcceleratorModel:
     def _settle(self, outcome: Outcome, facts: StreamFacts | None) -> None:
         """Let the registers show how a run came to rest; with the lock held."""
         executed = {m: outcome.executed[m] for m in Module if m is not Module.FETCH}
+        finished = False
         if executed[Module.COMPUTE]:
             # Compute may have reached FINISH although another module is stuck behind it.
             finished = (
@@ -206,6 +261,8 @@ class AcceleratorModel:
             self.blocks["fetch"].complete()
         self.hung = outcome.stuck
         self._busy = False
+        if self.own is not None:
+            self.own.settle(outcome, None if facts is None else facts.raw, finished)
 
     def _write_done_flag(self, value: int) -> None:
         """What compute does at the start of an instruction (0) and in FINISH (1)."""

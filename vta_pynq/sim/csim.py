@@ -195,7 +195,7 @@ class CsimEngine:
             for number, (error, rule) in enumerate(
                 zip(_KINDS, HARDWARE_ERRORS.values(), strict=True)
             ):
-                found = [m for m in Module if result.errors[m] >> number & 1]
+                found = [m for m in Module if result.raised[m] >> number & 1]
                 if found:
                     kind, module = error, found[0]
                     message = f"{module.name}: {rule}; run 'vta lint' to find the instruction"
@@ -212,6 +212,8 @@ class CsimEngine:
         insn = self._next_of(module, executed, dram, insn_phys, insn_count)
         error_ = StreamError(message, kind, insn, module)
         error_.executed = executed
+        error_.errors = tuple(int(bits) for bits in result.raised)
+        error_.busy = tuple(int(turns) for turns in result.busy)
         raise error_
 
     def _next_of(

@@ -53,6 +53,9 @@ class SimDevice(Device):  # type: ignore[misc]  # pynq has no types
         device belongs to its process alone, so there is none unless given.
     pace
         See `AcceleratorModel`.
+    built
+        The configuration that a bitstream with an identity register says it was built with;
+        that of its metadata, unless it is to be another bitstream under that name.
 
     Attributes
     ----------
@@ -77,6 +80,7 @@ class SimDevice(Device):  # type: ignore[misc]  # pynq has no types
         engine: EngineFactory = FastEngine,
         lock_file: Path | None = None,
         pace: Callable[[str], None] | None = None,
+        built: HwConfig | None = None,
     ) -> None:
         super().__init__(tag)
         self.board = board if isinstance(board, Board) else get_board(board)
@@ -89,6 +93,7 @@ class SimDevice(Device):  # type: ignore[misc]  # pynq has no types
         self.downloads = 0
         self._engine = engine
         self._pace = pace
+        self._built = built
         self._lock = threading.RLock()
         self._slcr = SystemLevelControl(self.board.ps_clock_mhz, self.board.pll_mhz)
         self._uio = UioLine()
@@ -270,7 +275,8 @@ class SimDevice(Device):  # type: ignore[misc]  # pynq has no types
             slaves[name] = slave
             self._bus.attach(entry["phys_addr"], entry["addr_range"], slave)
         if model is not None:
-            blocks = {n: s for n, s in slaves.items() if s in model.blocks.values()}
+            own = list(model.slaves.values())
+            blocks = {n: s for n, s in slaves.items() if s in own}
             wire_interrupts(blocks, controllers, parser.interrupt_pins)
         self.accelerator = model
 
@@ -282,7 +288,16 @@ class SimDevice(Device):  # type: ignore[misc]  # pynq has no types
                 f"simulator: vta_pynq.sim._engine must be built ({error}); "
                 "run 'pip install .' or 'python setup.py build_ext --inplace'"
             ) from None
-        return AcceleratorModel(design, config, self.dram, engine, self._lock, self._pace)
+        return AcceleratorModel(
+            design,
+            config,
+            self.dram,
+            engine,
+            self._lock,
+            self._pace,
+            profile=identity.profile,
+            built=self._built,
+        )
 
     def _slave(self, vlnv: str, model: AcceleratorModel | None) -> Any:
         if vlnv.rpartition(":")[0] == AXI_INTC.vlnv.rpartition(":")[0]:
@@ -290,7 +305,7 @@ class SimDevice(Device):  # type: ignore[misc]  # pynq has no types
         for design in DESIGNS.values():
             block = design.block_of_vlnv(vlnv)
             if block is not None and model is not None:
-                return model.blocks[block.name]
+                return model.slaves.get(block.name) or RegisterFile()
         return RegisterFile()
 
     # ---- what a real device does to the machine ------------------------------------------

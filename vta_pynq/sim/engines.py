@@ -6,15 +6,19 @@ import logging
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from vta_pynq.config import HwConfig
 from vta_pynq.hls_macros import with_operations
-from vta_pynq.isa.table import Module
+from vta_pynq.isa.encode import as_words
+from vta_pynq.isa.table import INSN_BYTES, Module
 from vta_pynq.sim.accelerator import Outcome, RunEngine
 from vta_pynq.sim.dram import DramImages
+from vta_pynq.sim.tolerant import Remainder, error_bit, spare_address
 from vta_pynq.timing.profiles import HwProfile
 
 if TYPE_CHECKING:
-    from vta_pynq.sim.engine import BasePointers, StreamError
+    from vta_pynq.sim.engine import BasePointers, Dram, StreamError
 
 _LOG = logging.getLogger("vta_pynq.sim")
 
@@ -48,13 +52,35 @@ class FastEngine:
         """Fill every SRAM with pseudo-random bits, as after power-up or somebody else's run."""
         self.engine.poison(seed)
 
-    def run(self, insn_phys: int, insn_count: int, bases: Mapping[str, int]) -> Outcome:
+    def soft_reset(self) -> None:
+        """Clear the tokens; queues hold nothing between runs."""
+        self.engine.tokens = (0, 0, 0, 0)
+
+    def run(
+        self,
+        insn_phys: int,
+        insn_count: int,
+        bases: Mapping[str, int],
+        reports_errors: bool = False,
+    ) -> Outcome:
         """Run a stream until every module is at rest."""
+        from vta_pynq.sim.engine import StreamError
+
+        try:
+            return self._outcome(self._dram, insn_phys, insn_count, bases)
+        except StreamError as error:
+            if not reports_errors or error_bit(error) is None:
+                raise
+            return self._go_on(error, insn_phys, insn_count, bases)
+
+    def _outcome(
+        self, dram: Dram, insn_phys: int, insn_count: int, bases: Mapping[str, int]
+    ) -> Outcome:
         from vta_pynq.sim.engine import FaultKind, StreamError
 
         try:
             result = self.engine.run(
-                self._dram, insn_phys, insn_count, bases=_pointers(bases), budget=_BUDGET
+                dram, insn_phys, insn_count, bases=_pointers(bases), budget=_BUDGET
             )
         except StreamError as error:
             if error.kind not in (FaultKind.DEADLOCK, FaultKind.NO_FINISH):
@@ -62,6 +88,28 @@ class FastEngine:
             return _standstill(error, insn_count)
         executed = tuple(result.counters.insns[module.name] for module in Module)
         return Outcome(stuck=False, executed=executed, all_fetched=True)
+
+    def _go_on(
+        self, error: StreamError, insn_phys: int, insn_count: int, bases: Mapping[str, int]
+    ) -> Outcome:
+        """Run the rest after `error`, and after each that follows."""
+        from vta_pynq.sim.engine import Dram, StreamError
+
+        words = as_words(self._dram.view(insn_phys, insn_count * INSN_BYTES))
+        rest = Remainder(words, self.engine.config)
+        memory = self._dram.segments[0]
+        while (bit := error_bit(error)) is not None:
+            rest.drop(error, bit)
+            phys = spare_address(memory[0], memory[1].size, len(rest.words))
+            insns = np.ascontiguousarray(rest.words).view(np.uint8).reshape(-1)
+            try:
+                dram = Dram([memory, (phys, insns)] if len(insns) else [memory])
+                last = self._outcome(dram, phys, len(rest.words), bases)
+            except StreamError as next_error:
+                error = next_error
+                continue
+            return rest.outcome(last, insn_count)
+        raise error
 
 
 class DesignEngine:
@@ -93,18 +141,32 @@ class DesignEngine:
         """Fill every SRAM with pseudo-random bits, as after power-up or somebody else's run."""
         self.engine.poison(seed)
 
-    def run(self, insn_phys: int, insn_count: int, bases: Mapping[str, int]) -> Outcome:
+    def soft_reset(self) -> None:
+        """Clear queues, tokens and errors, as the reset input of the design."""
+        self.engine.soft_reset()
+
+    def run(
+        self,
+        insn_phys: int,
+        insn_count: int,
+        bases: Mapping[str, int],
+        reports_errors: bool = False,
+    ) -> Outcome:
         """Run a stream until every module is at rest."""
         from vta_pynq.sim.engine import FaultKind, StreamError
 
         try:
             result = self.engine.run(self._dram, insn_phys, insn_count, _pointers(bases))
         except StreamError as error:
-            if error.kind not in (FaultKind.DEADLOCK, FaultKind.NO_FINISH):
+            if error.kind in (FaultKind.DEADLOCK, FaultKind.NO_FINISH):
+                return _standstill(error, insn_count)
+            if not reports_errors or error_bit(error) is None:
                 raise
-            return _standstill(error, insn_count)
+            # The design itself went on to the end of the stream.
+            return Outcome(False, error.executed, True, error.errors, error.busy)
         executed = tuple(result.insns[module.name] for module in Module)
-        return Outcome(stuck=False, executed=executed, all_fetched=True)
+        busy = tuple(result.busy[module.name] for module in Module)
+        return Outcome(stuck=False, executed=executed, all_fetched=True, busy=busy)
 
 
 def _pointers(bases: Mapping[str, int]) -> BasePointers:
@@ -127,4 +189,6 @@ def _standstill(error: StreamError, insn_count: int) -> Outcome:
         stuck=error.deadlock,
         executed=error.executed,
         all_fetched=error.executed[Module.FETCH] == insn_count,
+        errors=error.errors,
+        busy=error.busy,
     )

@@ -53,7 +53,9 @@ class StreamError(SimError):
 
     `kind` says why, `insn` is the instruction's index in the stream (the oldest one that waits,
     for a deadlock), `module` the one that it runs in. `executed` counts the instructions that
-    came before, by module in the order of `Module` (FETCH: that were read).
+    came before, by module in the order of `Module` (FETCH: that were read). An engine of the HLS
+    design also gives the error bits that modules set in the run, `errors`, and the turns of their
+    loops, `busy`.
     """
 
     def __init__(self, message: str, kind: FaultKind, insn: int, module: Module) -> None:
@@ -62,6 +64,8 @@ class StreamError(SimError):
         self.insn = insn
         self.module = module
         self.executed: tuple[int, ...] = (0,) * len(Module)
+        self.errors: tuple[int, ...] = (0,) * len(Module)
+        self.busy: tuple[int, ...] | None = None
 
     @property
     def deadlock(self) -> bool:

@@ -35,6 +35,8 @@ class HlsBlock:
         AP_START and AUTO_RESTART. A block that is started is not idle.
     values
         The data registers by name; the design writes those that are read-only for the bus.
+    sources
+        What a data register shows, asked when it is read, for those that nobody writes.
     irq
         Called with the level of the interrupt output whenever it may have changed.
     """
@@ -44,6 +46,7 @@ class HlsBlock:
         self.started = False
         self.auto_restart = False
         self.values = {register.name: 0 for register in block.registers}
+        self.sources: dict[str, Callable[[], int]] = {}
         self.irq: Callable[[bool], None] = lambda level: None
         self._owner = owner
         self._done = False
@@ -64,7 +67,8 @@ class HlsBlock:
             return 0
         if register.name == "CTRL":
             return self._read_control()
-        value = self.values[register.name]
+        source = self.sources.get(register.name)
+        value = self.values[register.name] if source is None else source()
         if register.access is Access.WRITE_ONLY:
             return 0
         for field in register.fields:
@@ -109,6 +113,17 @@ class HlsBlock:
         self.started = self.started and self.auto_restart
         enabled = self.values["IP_IER"]
         self.values["IP_ISR"] |= enabled & (self._done_interrupt | self._ready_interrupt)
+        self._drive()
+
+    def output(self, name: str, value: int) -> None:
+        """The block writes an output register, which sets its valid bit."""
+        self.values[name] = value
+        self.values[f"{name}_ctrl"] = 1
+
+    def reset(self) -> None:
+        """What the block's reset input does."""
+        self.started = self.auto_restart = self._done = False
+        self.values = dict.fromkeys(self.values, 0)
         self._drive()
 
     def _drive(self) -> None:

@@ -7,7 +7,7 @@ import threading
 from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
-from vta_pynq.sim.hls_block import HlsBlock
+from vta_pynq.isa.register_types import IpBlock
 from vta_pynq.sim.slaves import AxiInterruptController
 
 __all__ = ["UioLine", "wire_interrupts"]
@@ -15,6 +15,15 @@ __all__ = ["UioLine", "wire_interrupts"]
 
 class _Event(Protocol):
     def set(self) -> None: ...
+
+
+class _Source(Protocol):
+    """A slave with an interrupt output."""
+
+    irq: Callable[[bool], None]
+
+    @property
+    def block(self) -> IpBlock: ...
 
 
 class UioLine:
@@ -62,7 +71,7 @@ def _line_of(
 
 
 def wire_interrupts(
-    blocks: Mapping[str, HlsBlock],
+    blocks: Mapping[str, _Source],
     controllers: Mapping[str, AxiInterruptController],
     pins: Mapping[str, Mapping[str, Any]],
 ) -> None:

@@ -44,12 +44,14 @@ def _head(config: HwConfig) -> _Head:
 
 
 class StreamFacts:
-    """Facts about the instructions in `words`, an (n, 2) uint64 array.
+    """Facts about encoded instructions, `raw`.
 
     Each is found when it is asked for; those about compute look no further than they must.
     """
 
-    def __init__(self, words: npt.NDArray[np.uint64], config: HwConfig) -> None:
+    def __init__(self, raw: bytes, config: HwConfig) -> None:
+        self.raw = raw
+        words: npt.NDArray[np.uint64] = np.frombuffer(raw, "<u8").reshape(-1, 2)
         self._firsts = words[:, 0]
         self._head = _head(config)
 
