@@ -54,9 +54,10 @@ def build(folder: pathlib.Path) -> pathlib.Path:
 
 def _setup(config: object, hls: bool, strict: bool, profile: str) -> bytes:
     settings = c_settings(config, hls=hls, strict=strict, profile=PROFILES[profile])  # type: ignore[arg-type]
-    parts = [bytes(ffi.buffer(settings))]
-    parts += [bytes(ffi.buffer(slots)) for slots in c_slots(config)]  # type: ignore[arg-type]
-    size = ffi.alignof("sim_settings")
+    size = ffi.alignof("sim_slot")
+    head = bytes(ffi.buffer(settings))
+    parts = [head, bytes(-len(head) % size)]
+    parts += [bytes(ffi.buffer(array)) for array in c_slots(config)[1]]  # type: ignore[arg-type]
     assert sum(map(len, parts)) % size == 0
     return b"".join(parts)
 

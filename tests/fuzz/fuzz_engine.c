@@ -15,7 +15,8 @@
 
 typedef struct {
     sim_settings settings;
-    sim_slot mem[MEM_FIELDS], gemm[GEMM_FIELDS], alu[ALU_FIELDS], uop[UOP_FIELDS];
+    sim_slot mem[MEM_FIELDS], gemm[GEMM_FIELDS], alu[ALU_FIELDS], requant[REQUANT_FIELDS];
+    sim_slot uop[UOP_FIELDS];
 } setup;
 
 typedef struct {
@@ -91,12 +92,14 @@ static void mutate_insn(const setup* with, uint8_t* insn) {
     memcpy(words, insn, sizeof words);
     uint64_t choice = below(16), opcode = words[0] & 7;
     if (choice < 10) {
-        const sim_slot* slots = opcode == VTA_OPCODE_GEMM  ? with->gemm
-                                : opcode == VTA_OPCODE_ALU ? with->alu
-                                                           : with->mem;
-        uint64_t count = opcode == VTA_OPCODE_GEMM  ? GEMM_FIELDS
-                         : opcode == VTA_OPCODE_ALU ? ALU_FIELDS
-                                                    : MEM_FIELDS;
+        const sim_slot* slots = opcode == VTA_OPCODE_GEMM      ? with->gemm
+                                : opcode == VTA_OPCODE_ALU     ? with->alu
+                                : opcode == VTA_OPCODE_REQUANT ? with->requant
+                                                               : with->mem;
+        uint64_t count = opcode == VTA_OPCODE_GEMM      ? GEMM_FIELDS
+                         : opcode == VTA_OPCODE_ALU     ? ALU_FIELDS
+                         : opcode == VTA_OPCODE_REQUANT ? REQUANT_FIELDS
+                                                        : MEM_FIELDS;
         set_field(words, &slots[1 + below(count - 1)]);
     } else if (choice < 12) {
         set_field(words, &with->mem[MEM_opcode]);
@@ -242,8 +245,8 @@ int main(int argc, char** argv) {
         if (!sim_path_available(path)) continue;
         for (uint64_t i = 0; i < setup_count; i++) {
             const setup* with = &setups[i];
-            engines[i][paths] =
-                sim_new(&with->settings, with->mem, with->gemm, with->alu, with->uop, path);
+            const sim_slots slots = {with->mem, with->gemm, with->alu, with->requant, with->uop};
+            engines[i][paths] = sim_new(&with->settings, &slots, path);
             if (!engines[i][paths]) die("engines must be made");
         }
         paths++;

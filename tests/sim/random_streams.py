@@ -32,7 +32,8 @@ def random_config(rng: np.random.Generator) -> HwConfig:
         if rng.integers(2):
             inp_width = wgt_width = 3
         depth = rng.integers(2, 7, 4)
-        capabilities = [c for c in (Capability.ALU_MUL, Capability.LOAD_ACC8) if rng.integers(2)]
+        able = (Capability.ALU_MUL, Capability.LOAD_ACC8, Capability.ALU_REQUANT)
+        capabilities = [c for c in able if rng.integers(2)]
         try:
             return HwConfig(
                 int(inp_width), int(wgt_width), int(acc_width), int(batch), int(block),
@@ -132,6 +133,15 @@ class _Builder:
             }
             if self.hls and fields["alu_opcode"] == AluOp.SHR and config.acc_width != 32:
                 fields["alu_opcode"] = int(AluOp.MAX)  # only the 32-bit shifter is documented
+        elif opcode == Opcode.REQUANT:
+            depths = {"dst": config.acc_depth, "src": config.acc_depth}
+            fields |= {
+                "use_bias": int(rng.integers(2)),
+                "use_mul": int(rng.integers(2)),
+                "shift": int(rng.choice([rng.integers(32), rng.integers(8)])),
+                "clip_lo": int(rng.choice([-128, rng.integers(-128, 128)])),
+                "clip_hi": int(rng.choice([127, rng.integers(128)])),
+            }
         else:
             fields["reset"] = int(rng.integers(4) == 0)
         for name, depth in depths.items():
@@ -182,7 +192,8 @@ def random_stream(
         if choice < 3:
             build.loops(Opcode.GEMM)
         elif choice < 6:
-            build.loops(Opcode.ALU)
+            able = config.has(Capability.ALU_REQUANT)
+            build.loops(Opcode.REQUANT if able and rng.integers(3) == 0 else Opcode.ALU)
         elif choice < 8:
             kinds = [MemType.INP, MemType.WGT, MemType.ACC, MemType.ACC_8BIT]
             build.load(MemType(rng.choice(kinds)))

@@ -79,12 +79,12 @@ def fault(insns: list[dict[str, int]] | np.ndarray, **options: Any) -> StreamErr
     return caught.value
 
 
-OPCODE_WORDS = np.array([[5, 0]], np.uint64)
+OPCODE_WORDS = np.array([[6, 0]], np.uint64)
 ALU_OPCODE_WORDS = words_of([alu()]) | np.array([[0, 7 << 44]], np.uint64)
 
 REFUSED = [
-    ("opcode", OPCODE_WORDS, "insn 0 (FETCH): opcode must be LOAD, STORE, GEMM, FINISH or ALU "
-     "(0..4), not 5; check that address and count of the stream are right"),
+    ("opcode", OPCODE_WORDS, "insn 0 (FETCH): opcode must be LOAD, STORE, GEMM, FINISH, ALU or "
+     "REQUANT (0..5), not 6; check that address and count of the stream are right"),
     ("memory type", [load(MemType.OUT)], "insn 0 (COMPUTE): memory type must be one that the "
      "instruction can move, not 4; LOAD takes UOP, WGT, INP, ACC, ACC_8BIT, STORE takes OUT"),
     ("alu opcode", ALU_OPCODE_WORDS, "insn 0 (COMPUTE): ALU opcode must be MIN, MAX, ADD, SHR or "

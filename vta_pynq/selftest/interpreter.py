@@ -21,6 +21,7 @@ from vta_pynq.config import Capability, HwConfig
 from vta_pynq.isa.encode import decode, decode_uops
 from vta_pynq.isa.table import TOKENS, AluOp, MemType, Module, Opcode, elem_bytes, module_of
 from vta_pynq.selftest.memory import Dram, Ints, element_shape, pack, unpack, wrap
+from vta_pynq.selftest.requant import operand_places, requantised
 from vta_pynq.stream import InstructionStream
 from vta_pynq.timing.profiles import CHISEL_64BIT
 
@@ -101,7 +102,7 @@ def run_stream(
         progress = False
         while fetched < len(insns):
             module = module_of(int(insns["opcode"][fetched]), int(insns["memory_type"][fetched]))
-            if module is None or insns["opcode"][fetched] == Opcode.REQUANT:
+            if module is None or not machine.knows(insns["opcode"][fetched]):
                 raise ReferenceFault(fetched, f"opcode {insns[fetched]['opcode']} is not defined")
             if queue_depth is not None and len(queues[module]) >= queue_depth:
                 break
@@ -158,6 +159,7 @@ class Machine:
                 Opcode.STORE: self.store,
                 Opcode.GEMM: self.gemm,
                 Opcode.ALU: self.alu,
+                Opcode.REQUANT: self.requant,
             }.get(insn["opcode"])
             if meaning is not None:  # FINISH only ends the stream
                 meaning(insn)
@@ -345,6 +347,25 @@ class Machine:
             written, overwritten = dst, acc[dst].copy()
             x = operand if use_imm else acc[dst]
             self._alu_write(op, imm, dst, x, np.int64(imm) if use_imm else operand)
+
+    def requant(self, insn: np.void) -> None:
+        """REQUANT: bias, multiplier, rounding shift and clip, with other accumulators."""
+        at = self._indices(insn)
+        self._check(MemType.ACC, at["dst"])
+        if insn["use_bias"] or insn["use_mul"]:
+            self._check(MemType.ACC, at["src"])
+        acc = self.sram[MemType.ACC]
+        for dst, src in zip(at["dst"], at["src"], strict=True):
+            bias, factor = (
+                None if place is None else acc[place]
+                for place in operand_places(insn, src, len(acc))
+            )
+            result = requantised(insn, acc[dst], bias, factor, self.config.acc_width)
+            self._put(dst, result, result)
+
+    def knows(self, opcode: int) -> bool:
+        """Whether a build of the configuration has an opcode at all."""
+        return opcode != Opcode.REQUANT or self.config.has(Capability.ALU_REQUANT)
 
     def _multiplies(self) -> bool:
         return self.profile == "functional" or self.config.has(Capability.ALU_MUL)

@@ -72,7 +72,7 @@ class Counters:
     gemm_uops, gemm_reset_uops, gemm_macs
         GEMM micro-op executions without and with reset; multiply-accumulates of the former.
     alu_uops, alu_ops
-        ALU micro-op executions, and operations on single values.
+        Micro-op executions of the ALU, REQUANT included, and operations on single values.
     work
         Units of the budget that were spent.
     """
@@ -188,7 +188,8 @@ class Engine:
         )
         number = _path_number(path)
         self.path: str = ffi.string(lib.sim_path_name(number)).decode()
-        engine = lib.sim_new(settings, *c_slots(config), number)
+        slots, _alive = c_slots(config)
+        engine = lib.sim_new(settings, slots, number)
         if engine == ffi.NULL:
             raise SimError(f"engine: the SRAMs of {config.name} must fit this machine's memory")
         self._engine = ffi.gc(engine, lib.sim_free)

@@ -7,7 +7,7 @@ from typing import Any
 
 from vta_pynq.config import HwConfig
 from vta_pynq.errors import SimError
-from vta_pynq.isa.table import TOKENS, MemType, Module
+from vta_pynq.isa.table import TOKENS, MemType, Module, Opcode
 from vta_pynq.sim._engine import lib
 
 __all__ = ["FaultKind", "StreamError", "fault_of"]
@@ -158,6 +158,18 @@ def _pad(memory: int, why: int, *_: int) -> str:
     return f"padding must be 0 for {reason}; set all four pad fields to 0"
 
 
+def _opcode(number: int, *_: int) -> str:
+    if number == Opcode.REQUANT:
+        return (
+            "opcode REQUANT must not be used without capability alu_requant ({config}); "
+            "use a configuration that has it"
+        )
+    return (
+        f"opcode must be LOAD, STORE, GEMM, FINISH, ALU or REQUANT (0..5), not {number}; "
+        "check that address and count of the stream are right"
+    )
+
+
 def _capability(which: int, *_: int) -> str:
     what, word = (("LOAD ACC_8BIT", "load_acc8"), ("ALU MUL", "alu_mul"))[which]
     return (
@@ -191,8 +203,7 @@ def _flag(bits: int, *_: int) -> str:
 
 
 _MESSAGES: dict[FaultKind, Any] = {
-    FaultKind.OPCODE: "opcode must be LOAD, STORE, GEMM, FINISH or ALU (0..4), not {0}; "
-    "check that address and count of the stream are right",
+    FaultKind.OPCODE: _opcode,
     FaultKind.MEMORY_TYPE: "memory type must be one that the instruction can move, not {0}; "
     "LOAD takes UOP, WGT, INP, ACC, ACC_8BIT, STORE takes OUT",
     FaultKind.ALU_OPCODE: "ALU opcode must be MIN, MAX, ADD, SHR or MUL (0..4), not {0}; "

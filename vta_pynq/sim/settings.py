@@ -6,7 +6,7 @@ from typing import Any
 
 from vta_pynq.config import Capability, HwConfig
 from vta_pynq.isa.layout import Slot, format_layout, uop_layout
-from vta_pynq.isa.table import ALU_FORMAT, GEMM_FORMAT, MEM_FORMAT, MemType, elem_bytes
+from vta_pynq.isa.table import FORMATS, MemType, elem_bytes
 from vta_pynq.sim._engine import ffi
 from vta_pynq.timing.profiles import HwProfile
 
@@ -15,13 +15,13 @@ __all__ = ["c_settings", "c_slots"]
 _UNBOUNDED = (1 << 32) - 1
 
 
-def c_slots(config: HwConfig) -> list[Any]:
-    """Field positions of MEM, GEMM, ALU and micro-ops, as the engine takes them."""
-    layouts: list[tuple[Slot, ...]] = [
-        format_layout(config, format_) for format_ in (MEM_FORMAT, GEMM_FORMAT, ALU_FORMAT)
-    ]
-    arrays = []
-    for layout in (*layouts, uop_layout(config)):
+def c_slots(config: HwConfig) -> tuple[Any, list[Any]]:
+    """The `sim_slots` of every format and of micro-ops, and the arrays that must outlive it."""
+    layouts: dict[str, tuple[Slot, ...]] = {
+        format_.name.lower(): format_layout(config, format_) for format_ in FORMATS
+    }
+    slots, arrays = ffi.new("sim_slots *"), []
+    for name, layout in {**layouts, "uop": uop_layout(config)}.items():
         array = ffi.new("sim_slot[]", len(layout))
         for entry, slot in zip(array, layout, strict=True):
             entry.mask, entry.word, entry.width = slot.mask, slot.word, slot.width
@@ -29,7 +29,8 @@ def c_slots(config: HwConfig) -> list[Any]:
             entry.shift = slot.shift if slot.width else 0
             entry.is_signed = slot.field.signed
         arrays.append(array)
-    return arrays
+        setattr(slots, name, array)
+    return slots, arrays
 
 
 def c_settings(
@@ -50,6 +51,7 @@ def c_settings(
     settings.hls = hls
     settings.strict = strict
     settings.alu_mul = config.has(Capability.ALU_MUL)
+    settings.alu_requant = config.has(Capability.ALU_REQUANT)
     settings.load_acc8 = config.has(Capability.LOAD_ACC8)
     settings.insn_queue_depth = settings.token_capacity = _UNBOUNDED
     if strict or bounded:

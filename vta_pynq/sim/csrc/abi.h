@@ -23,7 +23,7 @@ typedef struct {
     uint32_t elem_bytes[6]; /* by memory type: bytes of one element in DRAM */
     uint32_t shift_bits;    /* hls: bits of the shift amount that count */
     uint8_t hls;            /* semantics of the published HLS design, else functional */
-    uint8_t alu_mul, load_acc8;
+    uint8_t alu_mul, alu_requant, load_acc8;
     uint8_t strict;
     /* Limits of the profile that `strict` checks. */
     uint32_t insn_queue_depth;
@@ -56,7 +56,7 @@ typedef struct {
     uint64_t gemm_uops;        /* micro-op executions that multiply */
     uint64_t gemm_reset_uops;  /* micro-op executions that reset */
     uint64_t gemm_macs;        /* multiply-accumulates: gemm_uops x batch x block x block */
-    uint64_t alu_uops;         /* micro-op executions of the ALU */
+    uint64_t alu_uops;         /* micro-op executions of the ALU, REQUANT included */
     uint64_t alu_ops;          /* lane operations: alu_uops x batch x block */
     uint64_t work;             /* units spent of the budget */
 } sim_counters;
@@ -127,9 +127,13 @@ typedef struct sim_engine sim_engine;
 const char* sim_path_name(int path);
 int sim_path_available(int path);
 
-/* `mem`, `gemm`, `alu`, `uop`: slots in the order of the generated field lists. NULL: no memory. */
-sim_engine* sim_new(const sim_settings* settings, const sim_slot* mem, const sim_slot* gemm,
-                    const sim_slot* alu, const sim_slot* uop, int path);
+/* Where the fields of each format lie: slots in the order of the generated field lists. */
+typedef struct {
+    const sim_slot *mem, *gemm, *alu, *requant, *uop;
+} sim_slots;
+
+/* NULL: no memory. */
+sim_engine* sim_new(const sim_settings* settings, const sim_slots* slots, int path);
 void sim_free(sim_engine* engine);
 void sim_reset(sim_engine* engine);
 void sim_poison(sim_engine* engine, uint64_t seed);

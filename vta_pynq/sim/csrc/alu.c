@@ -1,14 +1,38 @@
 /* ALU: range checks at the extremes, then whole elements at a time in program order. */
 #include "engine.h"
 
-static int check_indices(sim_run_state* run, const loop_insn* insn, const uop_kernel* kernel) {
+/* Indices of destination and, where it is read, of the source. */
+static int check_indices(sim_run_state* run, const loop_insn* insn, const uop_kernel* kernel,
+                         int reads_src) {
     uint32_t depth = run->engine->set.acc_depth;
     uint64_t dst = largest_index(insn, kernel->max_dst, insn->dst_factor_out, insn->dst_factor_in);
     uint64_t src = largest_index(insn, kernel->max_src, insn->src_factor_out, insn->src_factor_in);
     if (dst >= depth) return run_fault(run, SIM_INDEX_RANGE, VTA_MEM_ACC, (int64_t)dst, depth, 0);
-    if (!insn->use_imm && src >= depth) {
+    if (reads_src && src >= depth) {
         return run_fault(run, SIM_INDEX_RANGE, VTA_MEM_ACC, (int64_t)src, depth, 1);
     }
+    return SIM_OK;
+}
+
+int begin_lanes(sim_run_state* run, const loop_insn* insn, int reads_src,
+                const uop_kernel** kernel) {
+    sim_engine* engine = run->engine;
+    *kernel = NULL;
+    if (insn->uop_bgn >= insn->uop_end || !insn->iter_out || !insn->iter_in) {
+        return engine->set.strict ? strict_loop(run, insn) : SIM_OK;
+    }
+    if (insn->uop_end > engine->set.uop_depth) {
+        return run_fault(run, SIM_UOP_RANGE, insn->uop_end, engine->set.uop_depth, 0, 0);
+    }
+    uint64_t uops = (uint64_t)insn->iter_out * insn->iter_in * (insn->uop_end - insn->uop_bgn);
+    const uop_kernel* found = uop_kernel_of(engine, insn->uop_bgn, insn->uop_end);
+    int kind = check_indices(run, insn, found, reads_src);
+    if (!kind) kind = run_spend(run, uops * engine->alu_work);
+    if (!kind && engine->set.strict) kind = strict_loop(run, insn);
+    if (kind) return kind;
+    run->counters->alu_uops += uops;
+    run->counters->alu_ops += uops * engine->lanes;
+    *kernel = found;
     return SIM_OK;
 }
 
@@ -29,31 +53,15 @@ static void skip_multiply(sim_engine* engine, const loop_insn* insn, const uop_k
 
 static void operate(sim_engine* engine, const loop_insn* insn, const uop_kernel* kernel,
                     const alu_op* op) {
-    uint32_t n = kernel->end - kernel->bgn, rounds = insn->iter_in;
-    const uint16_t *dsts = engine->uop_dst + kernel->bgn, *srcs = engine->uop_src + kernel->bgn;
-    uint32_t first_dst = 0, first_src = 0;
-    int dense = kernel->dense_dst;
-    if (n == 1) { /* the inner loop takes the place of the micro-ops */
-        first_dst = dsts[0];
-        first_src = srcs[0];
-        for (uint32_t i = 0; i < rounds; i++) {
-            engine->list_dst[i] = (uint16_t)(i * insn->dst_factor_in);
-            engine->list_src[i] = (uint16_t)(i * insn->src_factor_in);
-        }
-        dense = rounds == 1 || insn->dst_factor_in == 1;
-        dsts = engine->list_dst;
-        srcs = engine->list_src;
-        n = rounds;
-        rounds = 1;
-    }
+    const element_lists at = elements_of(engine, insn, kernel);
     for (uint32_t o = 0; o < insn->iter_out; o++) {
-        for (uint32_t i = 0; i < rounds; i++) {
-            uint32_t dst = first_dst + o * insn->dst_factor_out + i * insn->dst_factor_in;
-            uint32_t src = first_src + o * insn->src_factor_out + i * insn->src_factor_in;
-            if (dense && insn->use_imm) {
-                engine->path->alu_dense(op, dst + dsts[0], n);
+        for (uint32_t i = 0; i < at.rounds; i++) {
+            uint32_t dst = at.first_dst + o * insn->dst_factor_out + i * insn->dst_factor_in;
+            uint32_t src = at.first_src + o * insn->src_factor_out + i * insn->src_factor_in;
+            if (at.dense && insn->use_imm) {
+                engine->path->alu_dense(op, dst + at.dsts[0], at.n);
             } else {
-                engine->path->alu(op, dst, dsts, src, srcs, n);
+                engine->path->alu(op, dst, at.dsts, src, at.srcs, at.n);
             }
         }
     }
@@ -83,20 +91,9 @@ int execute_alu(sim_run_state* run, const loop_insn* insn) {
     if (insn->alu_opcode > VTA_ALU_MUL) {
         return run_fault(run, SIM_ALU_OPCODE, insn->alu_opcode, 0, 0, 0);
     }
-    if (insn->uop_bgn >= insn->uop_end || !insn->iter_out || !insn->iter_in) {
-        return engine->set.strict ? strict_loop(run, insn) : SIM_OK;
-    }
-    if (insn->uop_end > engine->set.uop_depth) {
-        return run_fault(run, SIM_UOP_RANGE, insn->uop_end, engine->set.uop_depth, 0, 0);
-    }
-    uint64_t uops = (uint64_t)insn->iter_out * insn->iter_in * (insn->uop_end - insn->uop_bgn);
-    const uop_kernel* kernel = uop_kernel_of(engine, insn->uop_bgn, insn->uop_end);
-    int kind = check_indices(run, insn, kernel);
-    if (!kind) kind = run_spend(run, uops * engine->alu_work);
-    if (!kind && engine->set.strict) kind = strict_loop(run, insn);
-    if (kind) return kind;
-    run->counters->alu_uops += uops;
-    run->counters->alu_ops += uops * engine->lanes;
+    const uop_kernel* kernel;
+    int kind = begin_lanes(run, insn, !insn->use_imm, &kernel);
+    if (kind || !kernel) return kind;
     if (insn->alu_opcode == VTA_ALU_MUL && engine->set.hls && !engine->set.alu_mul) {
         skip_multiply(engine, insn, kernel);
         return SIM_OK;

@@ -43,20 +43,16 @@ static inline SIM_TARGET void SIM_PATH(lanes)(const alu_op* op, int32_t* to, con
     }
 }
 
-/* Through arrays of our own: an element may be its own operand, which would keep the compiler
+/* Through an array of our own: an element may be its own operand, which would keep the compiler
  * from vectorising. */
 static inline SIM_TARGET void SIM_PATH(chunk)(const alu_op* op, int32_t* acc, const int32_t* other,
                                               uint32_t n) {
-    int32_t x[SIM_CHUNK], y[SIM_CHUNK], to[SIM_CHUNK];
+    int32_t to[SIM_CHUNK];
     if (n == SIM_CHUNK) {
-        memcpy(x, acc, sizeof x);
-        memcpy(y, other, sizeof y);
-        SIM_PATH(lanes)(op, to, x, y, SIM_CHUNK);
+        SIM_PATH(lanes)(op, to, acc, other, SIM_CHUNK);
         memcpy(acc, to, sizeof to);
     } else {
-        memcpy(x, acc, n * sizeof *x);
-        memcpy(y, other, n * sizeof *y);
-        SIM_PATH(lanes)(op, to, x, y, n);
+        SIM_PATH(lanes)(op, to, acc, other, n);
         memcpy(acc, to, n * sizeof *to);
     }
 }

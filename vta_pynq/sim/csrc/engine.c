@@ -21,15 +21,15 @@ int sim_path_available(int path) {
     return path >= 0 && path < PATH_COUNT && PATHS[path]->available();
 }
 
-sim_engine* sim_new(const sim_settings* settings, const sim_slot* mem, const sim_slot* gemm,
-                    const sim_slot* alu, const sim_slot* uop, int path) {
+sim_engine* sim_new(const sim_settings* settings, const sim_slots* slots, int path) {
     sim_engine* engine = sim_path_available(path) ? calloc(1, sizeof *engine) : NULL;
     if (!engine) return NULL;
     engine->set = *settings;
-    memcpy(engine->layout.mem, mem, sizeof engine->layout.mem);
-    memcpy(engine->layout.gemm, gemm, sizeof engine->layout.gemm);
-    memcpy(engine->layout.alu, alu, sizeof engine->layout.alu);
-    memcpy(engine->layout.uop, uop, sizeof engine->layout.uop);
+    memcpy(engine->layout.mem, slots->mem, sizeof engine->layout.mem);
+    memcpy(engine->layout.gemm, slots->gemm, sizeof engine->layout.gemm);
+    memcpy(engine->layout.alu, slots->alu, sizeof engine->layout.alu);
+    memcpy(engine->layout.requant, slots->requant, sizeof engine->layout.requant);
+    memcpy(engine->layout.uop, slots->uop, sizeof engine->layout.uop);
     engine->path = PATHS[path];
     engine->lanes = settings->batch * settings->block;
     engine->wgt_values = settings->block * settings->block;

@@ -104,14 +104,27 @@ void sram_put(sim_engine* engine, int memory_type, uint32_t first, const uint8_t
 /* Before ACC elements change without OUT: OUT keeps what it has. */
 void sram_part_out(sim_engine* engine, uint32_t first, uint64_t count);
 
-/* transfer.c, gemm.c, alu.c: execute one instruction; a sim_kind. */
+/* transfer.c, gemm.c, alu.c, requant.c: execute one instruction; a sim_kind. */
 int execute_load(sim_run_state* run, const mem_insn* insn);
 int execute_store(sim_run_state* run, const mem_insn* insn);
 int execute_gemm(sim_run_state* run, const loop_insn* insn);
 int execute_alu(sim_run_state* run, const loop_insn* insn);
+int execute_requant(sim_run_state* run, const loop_insn* insn);
 
 /* uops.c */
 const uop_kernel* uop_kernel_of(sim_engine* engine, uint32_t bgn, uint32_t end);
+/* A loop nest as lists of elements: `rounds` passes of the inner loop, each over `n` entries. A
+ * single micro-op gives its place to the inner loop. */
+typedef struct {
+    const uint16_t *dsts, *srcs;
+    uint32_t n, rounds, first_dst, first_src;
+    int dense; /* dsts[i] is dsts[0] + i */
+} element_lists;
+element_lists elements_of(sim_engine* engine, const loop_insn* insn, const uop_kernel* kernel);
+/* What ALU and REQUANT check before they run: micro-ops, indices, budget, strict mode. `*kernel`
+ * is NULL where the loops are empty; a sim_kind. */
+int begin_lanes(sim_run_state* run, const loop_insn* insn, int reads_src,
+                const uop_kernel** kernel);
 /* OUT takes the low bits of every accumulator that the instruction writes. */
 void follow_dst(sim_engine* engine, const loop_insn* insn, const uop_kernel* kernel);
 uint64_t largest_index(const loop_insn* insn, uint32_t most, uint32_t out, uint32_t in);

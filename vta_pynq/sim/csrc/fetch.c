@@ -16,7 +16,7 @@ enum { VTA_TOKENS(TOKEN_NUMBER) };
 static const uint8_t POPS[SIM_MODULES][2] = {VTA_TOKENS(POP_ENTRY)};
 static const uint8_t PUSHES[SIM_MODULES][2] = {VTA_TOKENS(PUSH_ENTRY)};
 
-static int module_of(uint32_t opcode, uint32_t memory_type) {
+static int module_of(const sim_settings* set, uint32_t opcode, uint32_t memory_type) {
     switch (opcode) {
         case VTA_OPCODE_STORE:
             return VTA_MODULE_STORE;
@@ -27,6 +27,8 @@ static int module_of(uint32_t opcode, uint32_t memory_type) {
         case VTA_OPCODE_ALU:
         case VTA_OPCODE_FINISH:
             return VTA_MODULE_COMPUTE;
+        case VTA_OPCODE_REQUANT:
+            return set->alu_requant ? VTA_MODULE_COMPUTE : VTA_MODULE_FETCH;
         default:
             return VTA_MODULE_FETCH;
     }
@@ -47,7 +49,8 @@ int fetch_insn(schedule* plan, queued* item) {
     if (plan->fetched_finish) return run_fault(run, SIM_AFTER_FINISH, 0, 0, 0, 0);
     const sim_slot* slots = run->engine->layout.mem;
     uint32_t opcode = field_of(item->words, &slots[MEM_opcode]);
-    int module = module_of(opcode, field_of(item->words, &slots[MEM_memory_type]));
+    uint32_t memory_type = field_of(item->words, &slots[MEM_memory_type]);
+    int module = module_of(&run->engine->set, opcode, memory_type);
     if (module == VTA_MODULE_FETCH) return run_fault(run, SIM_OPCODE, opcode, 0, 0, 0);
     const int pop[2] = {(int)field_of(item->words, &slots[MEM_pop_prev]),
                         (int)field_of(item->words, &slots[MEM_pop_next])};

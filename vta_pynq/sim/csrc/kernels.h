@@ -1,4 +1,5 @@
-/* What differs between the dispatch paths: the inner loops of GEMM and ALU. */
+/* What differs between the dispatch paths: the inner loops of GEMM, ALU and
+ * REQUANT. */
 #ifndef VTA_SIM_KERNELS_H
 #define VTA_SIM_KERNELS_H
 
@@ -51,6 +52,19 @@ typedef void (*alu_kernel)(const alu_op* op, uint32_t dst, const uint16_t* dsts,
 /* acc[dst .. dst + n): one immediate operation on contiguous elements. */
 typedef void (*alu_dense_kernel)(const alu_op* op, uint32_t dst, uint32_t n);
 
+/* REQUANT on whole elements. */
+typedef struct {
+    int32_t* acc;
+    uint32_t lanes;
+    uint32_t width; /* of an accumulator */
+    uint32_t wrap;  /* the depth less one: the multiplier after the last element is the first */
+    uint32_t use_bias, use_mul, shift;
+    int32_t clip_lo, clip_hi;
+} requant_op;
+
+typedef void (*requant_kernel)(const requant_op* op, uint32_t dst, const uint16_t* dsts,
+                               uint32_t src, const uint16_t* srcs, uint32_t n);
+
 typedef struct {
     const char* name;
     int (*available)(void);
@@ -58,6 +72,7 @@ typedef struct {
     const gemm_kernels* rows;  /* any block */
     alu_kernel alu;
     alu_dense_kernel alu_dense;
+    requant_kernel requant;
 } sim_path;
 
 extern const sim_path sim_path_portable;

@@ -12,6 +12,7 @@
 
 #include "alu_lanes.h"
 #include "gemm_rows.h"
+#include "requant_lanes.h"
 
 #define LANES 8 /* output channels of one register */
 #define BLOCK 16
@@ -203,6 +204,6 @@ static const gemm_kernels tiles = {
 };
 
 const sim_path sim_path_avx2 = {
-    "avx2", machine_has_avx2, &tiles, &avx2_rows, avx2_alu, avx2_alu_dense,
+    "avx2", machine_has_avx2, &tiles, &avx2_rows, avx2_alu, avx2_alu_dense, avx2_requant,
 };
 #endif

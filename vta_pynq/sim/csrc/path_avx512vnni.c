@@ -16,6 +16,7 @@
 
 #include "alu_lanes.h"
 #include "gemm_rows.h"
+#include "requant_lanes.h"
 
 #define LANES 16 /* output channels of one register */
 #define QUAD 4   /* input channels of one dot product */
@@ -242,7 +243,7 @@ static int avx512vnni_available(void) {
 }
 
 const sim_path sim_path_avx512vnni = {
-    "avx512vnni",     avx512vnni_available, &tiles,
-    &avx512vnni_rows, avx512vnni_alu,       avx512vnni_alu_dense,
+    "avx512vnni",         avx512vnni_available, &tiles, &avx512vnni_rows, avx512vnni_alu,
+    avx512vnni_alu_dense, avx512vnni_requant,
 };
 #endif

@@ -18,6 +18,7 @@
 
 #include "alu_lanes.h"
 #include "gemm_rows.h"
+#include "requant_lanes.h"
 
 #define LANES 16 /* output channels that are computed together, in four registers */
 #define QUAD 4
@@ -152,6 +153,6 @@ static const gemm_kernels tiles = {
 };
 
 const sim_path sim_path_neon = {
-    "neon", machine_has_neon, &tiles, &neon_rows, neon_alu, neon_alu_dense,
+    "neon", machine_has_neon, &tiles, &neon_rows, neon_alu, neon_alu_dense, neon_requant,
 };
 #endif

@@ -9,9 +9,11 @@
 
 #include "alu_lanes.h"
 #include "gemm_rows.h"
+#include "requant_lanes.h"
 
 static int portable_available(void) { return 1; }
 
 const sim_path sim_path_portable = {
-    "portable", portable_available, NULL, &portable_rows, portable_alu, portable_alu_dense,
+    "portable",         portable_available, NULL, &portable_rows, portable_alu,
+    portable_alu_dense, portable_requant,
 };

@@ -75,6 +75,9 @@ static int perform(schedule* plan, const queued* item) {
         case VTA_OPCODE_ALU:
             decode_alu(layout, item->words, &loop);
             return execute_alu(run, &loop);
+        case VTA_OPCODE_REQUANT:
+            decode_requant(layout, item->words, &loop);
+            return execute_requant(run, &loop);
         default:
             plan->finished = 1;
             if (run->engine->set.strict) strict_finish(run->engine);

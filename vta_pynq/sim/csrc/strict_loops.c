@@ -1,4 +1,4 @@
-/* Strict mode: GEMM and ALU, micro-op by micro-op. */
+/* Strict mode: GEMM, ALU and REQUANT, micro-op by micro-op. */
 #include "strict.h"
 
 /* One micro-op of the instruction that is checked. */
@@ -18,6 +18,18 @@ static int read_acc(sim_run_state* run, const uop_access* uop, uint32_t index, u
     return strict_read(run, &state->acc, VTA_MEM_ACC, index, VTA_MODULE_COMPUTE);
 }
 
+/* Bias and multiplier of REQUANT: the source and the element after it, or the source alone. */
+static int read_requant(sim_run_state* run, const loop_insn* insn, const uop_access* uop) {
+    const sim_settings* set = &run->engine->set;
+    int kind = read_acc(run, uop, uop->dst, set->alu_dst_distance);
+    if (!kind && insn->use_bias) kind = read_acc(run, uop, uop->src, set->alu_src_distance);
+    if (!kind && insn->use_mul) {
+        uint32_t factor = insn->use_bias ? (uop->src + 1) % set->acc_depth : uop->src;
+        kind = read_acc(run, uop, factor, set->alu_src_distance);
+    }
+    return kind;
+}
+
 static int check_uop(sim_run_state* run, const loop_insn* insn, const uop_access* uop) {
     sim_engine* engine = run->engine;
     const sim_settings* set = &engine->set;
@@ -31,6 +43,8 @@ static int check_uop(sim_run_state* run, const loop_insn* insn, const uop_access
         if (!kind) {
             kind = strict_read(run, &state->wgt, VTA_MEM_WGT, uop->wgt, VTA_MODULE_COMPUTE);
         }
+    } else if (insn->is_requant) {
+        kind = read_requant(run, insn, uop);
     } else if (!insn->is_gemm) {
         if (insn->use_imm && set->alu_imm_reads_src && uop->src != uop->dst) {
             return run_fault(run, SIM_STRICT_IMM_SRC, uop->src, uop->dst, 0, 0);
@@ -54,7 +68,7 @@ static int check_instruction(sim_run_state* run, const loop_insn* insn) {
     if (insn->uop_end > set->uop_depth_limit) {
         return run_fault(run, SIM_STRICT_UOP_DEPTH, insn->uop_end, set->uop_depth_limit, 0, 0);
     }
-    if (insn->is_gemm) return SIM_OK;
+    if (insn->is_gemm || insn->is_requant) return SIM_OK;
     if (insn->alu_opcode == VTA_ALU_MUL && !set->alu_mul) {
         return run_fault(run, SIM_STRICT_CAPABILITY, 1, 0, 0, 0);
     }
@@ -68,11 +82,12 @@ static int check_instruction(sim_run_state* run, const loop_insn* insn) {
 
 static int check_kernel(sim_run_state* run, const loop_insn* insn) {
     sim_engine* engine = run->engine;
+    const int reads_src =
+        insn->is_requant ? insn->use_bias || insn->use_mul : !insn->is_gemm && !insn->use_imm;
     for (uint32_t u = insn->uop_bgn; u < insn->uop_end; u++) {
         int kind = strict_read(run, &engine->strict->uop, VTA_MEM_UOP, u, VTA_MODULE_COMPUTE);
         if (kind) return kind;
-        if (!insn->is_gemm && engine->set.alu_src_limit && !insn->use_imm &&
-            engine->uop_src[u] >= engine->set.inp_depth) {
+        if (reads_src && engine->set.alu_src_limit && engine->uop_src[u] >= engine->set.inp_depth) {
             return run_fault(run, SIM_STRICT_SRC_WIDTH, engine->uop_src[u], engine->set.inp_depth,
                              u, 0);
         }

@@ -43,6 +43,28 @@ uint64_t largest_index(const loop_insn* insn, uint32_t most, uint32_t out, uint3
     return most + (uint64_t)(insn->iter_out - 1) * out + (uint64_t)(insn->iter_in - 1) * in;
 }
 
+element_lists elements_of(sim_engine* engine, const loop_insn* insn, const uop_kernel* kernel) {
+    const uint16_t *dsts = engine->uop_dst + kernel->bgn, *srcs = engine->uop_src + kernel->bgn;
+    if (kernel->end - kernel->bgn > 1) {
+        return (element_lists){.dsts = dsts,
+                               .srcs = srcs,
+                               .n = kernel->end - kernel->bgn,
+                               .rounds = insn->iter_in,
+                               .dense = kernel->dense_dst};
+    }
+    for (uint32_t i = 0; i < insn->iter_in; i++) {
+        engine->list_dst[i] = (uint16_t)(i * insn->dst_factor_in);
+        engine->list_src[i] = (uint16_t)(i * insn->src_factor_in);
+    }
+    return (element_lists){.dsts = engine->list_dst,
+                           .srcs = engine->list_src,
+                           .n = insn->iter_in,
+                           .rounds = 1,
+                           .first_dst = dsts[0],
+                           .first_src = srcs[0],
+                           .dense = insn->iter_in == 1 || insn->dst_factor_in == 1};
+}
+
 void follow_dst(sim_engine* engine, const loop_insn* insn, const uop_kernel* kernel) {
     for (uint32_t o = 0; o < insn->iter_out; o++) {
         for (uint32_t i = 0; i < insn->iter_in; i++) {
