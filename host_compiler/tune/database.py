@@ -257,6 +257,21 @@ class Database:
                 f"INSERT OR REPLACE INTO trials VALUES ({number}, ?, ?, ?, ?, ?, ?)", rows
             )
 
+    def forget(self, key: TuningKey) -> None:
+        """Drop every verdict on a layer, or the choices of a network: they hold no longer.
+
+        Raises
+        ------
+        ScheduleError
+            The file cannot be written.
+        """
+        same = "signature = ? AND config = ? AND profile = ? AND version = ?"
+        with self._errors("written"), self._writing():
+            self._connection.execute(
+                f"DELETE FROM trials WHERE layer IN (SELECT id FROM layers WHERE {same})", _row(key)
+            )
+            self._connection.execute(f"DELETE FROM networks WHERE {same}", _row(key))
+
     def layers(self) -> list[Entry]:
         """The best schedule of every layer, sorted by key.
 

@@ -23,6 +23,8 @@ __all__ = ["GENERATION", "Outcome", "search"]
 
 GENERATION = 16
 """Trials that are judged together: more processes than that find nothing to do."""
+_FIRST = 4
+"""The heuristic's candidates that are tried first, whatever is known."""
 _PARENTS = 12
 _BROOD = 96
 """Schedules that are bred for each generation; the estimate sifts them."""
@@ -113,7 +115,9 @@ class _Search:
 
     def run(self, start: Sequence[Schedule]) -> Outcome:
         default = self.subject.default
-        first = dict.fromkeys((default, *start, *self.ranked[: GENERATION - 1 - len(start)]))
+        first = dict.fromkeys(
+            (default, *start, *self.ranked[: max(4, GENERATION - 1 - len(start))])
+        )
         self._judge(list(first))
         best, patience = self._best(), _PATIENCE
         while self.tried < self.trials and patience and not self._good(best):

@@ -13,7 +13,7 @@ from host_compiler.progress import Progress
 from host_compiler.schedule.parameters import Schedule
 from host_compiler.tune.book import SHIPPED, ScheduleBook
 from host_compiler.tune.database import Database
-from host_compiler.tune.entry import Entry, NetworkEntry, key_of, network_key
+from host_compiler.tune.entry import Entry, NetworkEntry, key_of, network_key, schedule_text
 from host_compiler.tune.evolution import Outcome, search
 from host_compiler.tune.judge import Judge, ModelJudge, Verdict
 from host_compiler.tune.network import Network, choose
@@ -24,6 +24,10 @@ __all__ = ["DEFAULT_TRIALS", "LayerTuning", "Tuning", "tune_graph"]
 
 DEFAULT_TRIALS = 200
 """Trials for each layer: 10 to 30 seconds of one core."""
+
+
+_KEPT = 12
+"""Schedules that a search begins with where their verdicts hold no longer."""
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -157,6 +161,9 @@ def _choose(
     )
     pairs = zip((subject.key.signature for subject in subjects), chosen, strict=True)
     entry = NetworkEntry(network_key(order), model, tuple(sorted(pairs)), cycles, default)
+    if any(e.key == entry.key and e.cycles < cycles for e in database.networks()):
+        # The search began with these choices and found them slower than they say.
+        database.forget(entry.key)
     database.record_network(entry)
     return entry
 
@@ -171,9 +178,16 @@ def _tune(
     advance: Callable[[], None],
 ) -> Outcome:
     hints = database.hints(subject.key, judge.name)
+    known = database.trials(subject.key, judge.name)
     entry = shipped.layer(subject.key)
     if entry is not None:
         hints.append(entry.schedule)
+    if known and not _holds(subject, known):
+        # The lowering or the model has changed since. Good schedules are a start all the same.
+        fine = [s for s, verdict in known.items() if verdict.counts]
+        hints += sorted(fine, key=lambda s: (known[s].rank, schedule_text(s)))[:_KEPT]
+        database.forget(subject.key)
+        known = {}
     layer = describe(subject.layer)
 
     def keep(verdicts: Mapping[Schedule, Verdict]) -> None:
@@ -182,9 +196,16 @@ def _tune(
             advance()
 
     return search(
-        subject, judge, trials=trials, seed=seed, start=hints, found=keep,
-        known=database.trials(subject.key, judge.name),
+        subject, judge, trials=trials, seed=seed, start=hints, found=keep, known=known
     )  # fmt: skip
+
+
+def _holds(subject: Subject, known: Mapping[Schedule, Verdict]) -> bool:
+    """Whether the best and the default of known verdicts are what the cycle model says today."""
+    fine = [s for s, verdict in known.items() if verdict.counts]
+    best = sorted(fine, key=lambda s: (known[s].cycles, schedule_text(s)))[:1]
+    asked = {*best, subject.default} & known.keys()
+    return all(subject.verdict(s).cycles == known[s].cycles for s in asked)
 
 
 def _notes(layers: Sequence[LayerTuning]) -> list[str]:

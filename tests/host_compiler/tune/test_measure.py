@@ -153,3 +153,17 @@ def test_device_judge_other_profile_is_refused():
         "device 'sim': profile of overlay 1x16_i8w8a32_15_15_18_17 must be the target's, "
         "hls-128bit, not hls-64bit; pass --target hls-64bit"
     )
+
+
+def test_judge_remote_device_is_measured_too():
+    pytest.importorskip("pynq.remote.remote_device_pb2", reason="pynq 3.1 or later speaks remotely")
+    from vta_pynq.remote.server import Server
+    from vta_pynq.sim.device import SimDevice
+
+    task = subject()
+    with (
+        Server(SimDevice(tag="measured"), port=0) as server,
+        DeviceJudge(f"grpc://127.0.0.1:{server.port}", task.target, repeat=1) as remote,
+    ):
+        (verdict,) = remote.judge(task, [task.default])
+    assert remote.simulated and verdict.counts and verdict.seconds > 0

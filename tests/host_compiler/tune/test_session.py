@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
+import shutil
+import sqlite3
 
 import numpy as np
 import pytest
@@ -162,3 +164,20 @@ def test_network_key_depends_on_the_order(tuned):
     keys = [layer.subject.key for layer in tuned[1].layers]
     assert network_key(keys) != network_key(keys[::-1])
     assert network_key(keys[:1]) != keys[0]
+
+
+def test_tune_graph_verdicts_that_hold_no_longer_are_judged_again(tuned, target, tmp_path):
+    path = tmp_path / "old.sqlite"
+    shutil.copy(tuned[0], path)
+    connection = sqlite3.connect(path)
+    connection.execute("UPDATE trials SET cycles = 5")  # another lowering, another time
+    connection.execute("UPDATE networks SET cycles = 5")
+    connection.commit()
+    connection.close()
+    with Database(path) as database:
+        judge = CountingJudge()
+        tuning = tune_graph(graph(), target, judge, database, trials=2, seed=SEED)
+        assert len(judge.judged) >= 2 * len(tuning.layers)
+        cycles = {entry.key: entry.cycles for entry in database.layers()}
+        assert all(cycles[layer.subject.key] == layer.entry.cycles > 5 for layer in tuning.layers)
+        assert database.networks() == [tuning.network] and tuning.network.cycles > 5
