@@ -9,7 +9,7 @@ import pytest
 
 from tests.kernel.machine import ORDERS, assert_clean, run_kernel, run_on_engine
 from tests.kernel.peak import peak_tokens
-from vta_pynq.config import HwConfig
+from vta_pynq.config import Capability, HwConfig
 from vta_pynq.isa.encode import decode
 from vta_pynq.isa.table import AluOp, MemType
 from vta_pynq.kernel import Debug, Kernel, KernelBuilder
@@ -19,6 +19,7 @@ SMALL = {"log_uop_buff_size": 7, "log_inp_buff_size": 9, "log_wgt_buff_size": 11
 CONFIGS = {
     "default": HwConfig(),
     "small": HwConfig(**SMALL, log_acc_buff_size=11),
+    "requant": HwConfig(**SMALL, log_acc_buff_size=11).with_capabilities("alu_requant"),
     "batch": HwConfig(**(SMALL | {"log_inp_buff_size": 10}), log_batch=1, log_acc_buff_size=12),
     "narrow": HwConfig(
         log_batch=2, log_block=3, log_uop_buff_size=7, log_inp_buff_size=10,
@@ -76,6 +77,15 @@ class Sequential:
                 x = {AluOp.MIN: np.minimum, AluOp.MAX: np.maximum, AluOp.ADD: np.add}[op](x, y)
             self.acc[dst] = x.astype(np.int32)
 
+    def requant(self, uops, loops, shift, clip, bias, mul):
+        for dst, src, _ in _sequence(uops, loops):
+            x = self.acc[dst]
+            if bias:
+                x = (x + self.acc[src]).astype(np.int32).astype(np.int64)
+            if mul:
+                x = x * self.acc[(src + bias) % len(self.acc)].astype(np.int16)
+            self.acc[dst] = np.clip((x + (1 << shift >> 1)) >> shift, *clip)
+
 
 def _sequence(uops, loops):
     if loops:
@@ -125,7 +135,10 @@ class RandomProgram:
             self.valid[sram : sram + count] = False
 
     def step(self) -> None:
-        getattr(self, self.rng.choice(["load", "load", "gemm", "gemm", "alu", "store"]))()
+        kinds = ["load", "load", "gemm", "gemm", "alu", "store"]
+        if self.config.has(Capability.ALU_REQUANT):
+            kinds += ["requant", "requant"]
+        getattr(self, self.rng.choice(kinds))()
 
     def load(self) -> None:
         rng = self.rng
@@ -175,6 +188,21 @@ class RandomProgram:
         if imm is not None:
             uops, loops = [uops[0]] * 3, [(c, d, d, 0) for c, d, _, _ in loops]
         self.model.alu(op, uops, loops, imm)
+        self.valid[[d for d, _, _ in _sequence(uops, loops)]] = True
+
+    def requant(self) -> None:
+        rng = self.rng
+        uops, loops = self._nest(False)
+        what = {
+            "shift": int(rng.integers(0, 12)),
+            "clip": (int(rng.integers(-128, 0)), int(rng.integers(0, 128))),
+            "bias": bool(rng.integers(2)),
+            "mul": bool(rng.integers(2)),
+        }
+        if what["bias"] and what["mul"]:  # the element after the last source was loaded, too
+            uops[1] = np.maximum(uops[1] - 1, 0)
+        self.builder.push_requant(self.builder.uops(*uops), *loops, **what)
+        self.model.requant(uops, loops, **what)
         self.valid[[d for d, _, _ in _sequence(uops, loops)]] = True
 
     def store(self) -> None:

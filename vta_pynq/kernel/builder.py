@@ -12,12 +12,7 @@ import numpy.typing as npt
 from vta_pynq.config import HwConfig
 from vta_pynq.errors import KernelError
 from vta_pynq.isa.encode import encode
-from vta_pynq.isa.table import (
-    AluOp,
-    MemType,
-    Module,
-    Opcode,
-)
+from vta_pynq.isa.table import AluOp, MemType, Module, Opcode
 from vta_pynq.kernel.buffers import DramBuffer
 from vta_pynq.kernel.debug import Debug
 from vta_pynq.kernel.dump import dump_insns, dump_uops
@@ -26,6 +21,7 @@ from vta_pynq.kernel.lowering import Hazards, Loop
 from vta_pynq.kernel.moves import MemoryMoves
 from vta_pynq.kernel.nests import KernelNest
 from vta_pynq.kernel.plans import MicroOps, Operand, Plan, Planner
+from vta_pynq.kernel.requant import CLIP_INT8, Requant
 from vta_pynq.kernel.tracker import SramTracker
 from vta_pynq.kernel.transfers import Transfer
 from vta_pynq.kernel.uop_cache import UopCache
@@ -120,10 +116,10 @@ class KernelBuilder(MemoryMoves):
     # ---- compute -------------------------------------------------------------------------
 
     def uops(self, dst: Operand, src: Operand = 0, wgt: Operand = 0) -> MicroOps:
-        """Micro-ops as a handle for `push_gemm` and `push_alu`: integers or arrays of a length.
+        """Micro-ops as a handle for the `push` methods: integers or arrays of a length.
 
         `dst` counts accumulator elements; `src` counts inputs for GEMM, accumulators for the
-        ALU; `wgt` counts weights.
+        ALU and REQUANT; `wgt` counts weights.
         """
         return MicroOps(dst, src, wgt)
 
@@ -151,6 +147,27 @@ class KernelBuilder(MemoryMoves):
         yield nest
         nest.flush()
 
+    @contextlib.contextmanager
+    def requant(
+        self,
+        shift: int = 0,
+        clip: tuple[int, int] = CLIP_INT8,
+        bias: bool = False,
+        mul: bool = False,
+    ) -> Iterator[KernelNest]:
+        """`with b.requant(shift=7, bias=True) as k:` the fused operation over loops and micro-ops.
+
+        Each micro-op adds accumulator `src` (`bias`), multiplies by the low 16 bits of the one
+        after it, or of `src` itself without a bias (`mul`), shifts right rounding half up, and
+        clips to the two bounds (-128..127, 0..127). Needs the capability `alu_requant`.
+        """
+        what = Requant(shift, *clip, bias, mul)
+        nest = KernelNest(
+            "REQUANT", lambda uops, loops: self.issue(self._planner.requant(what, uops, loops))
+        )
+        yield nest
+        nest.flush()
+
     def push_gemm(self, uops: MicroOps, *loops: Loop, reset: bool = False) -> None:
         """Append a GEMM: `loops`, outermost first, are (count, dst, src, wgt step)."""
         self.issue(self._planner.gemm(uops, loops, reset))
@@ -159,6 +176,18 @@ class KernelBuilder(MemoryMoves):
         """Append an ALU operation: `loops`, outermost first, are (count, dst, src step, 0)."""
         self.issue(self._planner.alu(op, imm, uops, loops))
 
+    def push_requant(
+        self,
+        uops: MicroOps,
+        *loops: Loop,
+        shift: int = 0,
+        clip: tuple[int, int] = CLIP_INT8,
+        bias: bool = False,
+        mul: bool = False,
+    ) -> None:
+        """Append a REQUANT: `loops`, outermost first, are (count, dst, src step, 0)."""
+        self.issue(self.plan_requant(uops, *loops, shift=shift, clip=clip, bias=bias, mul=mul))
+
     def plan_gemm(self, uops: MicroOps, *loops: Loop, reset: bool = False) -> Plan:
         """What `push_gemm` would append, for `issue`."""
         return self._planner.gemm(uops, loops, reset)
@@ -166,6 +195,18 @@ class KernelBuilder(MemoryMoves):
     def plan_alu(self, op: AluOp, uops: MicroOps, *loops: Loop, imm: int | None = None) -> Plan:
         """What `push_alu` would append, for `issue`."""
         return self._planner.alu(op, imm, uops, loops)
+
+    def plan_requant(
+        self,
+        uops: MicroOps,
+        *loops: Loop,
+        shift: int = 0,
+        clip: tuple[int, int] = CLIP_INT8,
+        bias: bool = False,
+        mul: bool = False,
+    ) -> Plan:
+        """What `push_requant` would append, for `issue`."""
+        return self._planner.requant(Requant(shift, *clip, bias, mul), uops, loops)
 
     def issue(self, plan: Plan) -> None:
         """Append the instructions of a plan, and loads of micro-ops that are not in the SRAM."""

@@ -13,9 +13,7 @@ from collections.abc import Iterator
 import numpy as np
 import numpy.typing as npt
 
-from vta_pynq.timing.profiles import HwProfile
-
-__all__ = ["Nest", "Reuse", "cut", "find_hazard", "interleaved", "occurrences", "reuse_of"]
+__all__ = ["Nest", "Reuse", "cut", "find_hazard", "interleaved", "occurrences"]
 
 _LOOK_LIMIT = 1 << 20
 
@@ -73,19 +71,19 @@ class Nest:
 
 @dataclasses.dataclass(frozen=True)
 class Reuse:
-    """Least distance from a write to a read as destination, and to one as source operand."""
+    """Least distance from a write to a read as destination, and to one as source operand.
+
+    A source index stands for the accumulators `sources` after it, which wrap at `depth`.
+    """
 
     dst: int
     src: int
+    sources: tuple[int, ...] = (0,)
+    depth: int = 1 << 32
 
-
-def reuse_of(profile: HwProfile, gemm: bool, reset: bool, imm: bool) -> Reuse:
-    """The distances that an instruction must keep. A reset reads no accumulator."""
-    if gemm:
-        return Reuse(1 if reset else profile.gemm_acc_distance, 1)
-    if imm:
-        return Reuse(profile.alu_imm_distance, 1)
-    return Reuse(profile.alu_dst_distance, profile.alu_src_distance)
+    def read(self, src: Indices) -> list[Indices]:
+        """The accumulators that micro-ops with these source indices read."""
+        return [(src + offset) % self.depth if offset else src for offset in self.sources]
 
 
 def find_hazard(nest: Nest, reuse: Reuse) -> tuple[int, int] | None:
@@ -102,9 +100,10 @@ def find_hazard(nest: Nest, reuse: Reuse) -> tuple[int, int] | None:
             return int(nest.dst[0]), 1
         flat = nest.flat()
         for distance in range(1, reuse.src):
-            hits = np.flatnonzero(flat.dst[:-distance] == flat.src[distance:])
-            if hits.size:
-                return int(flat.dst[hits[0]]), distance
+            for read in reuse.read(flat.src):
+                hits = np.flatnonzero(flat.dst[:-distance] == read[distance:])
+                if hits.size:
+                    return int(flat.dst[hits[0]]), distance
     return None
 
 
@@ -152,10 +151,10 @@ def cut(flat: Nest, reuse: Reuse) -> list[Nest]:
     """A loop-free nest in the fewest consecutive pieces without a hazard inside."""
     pieces, begin = [], 0
     written: dict[int, int] = {}
-    for at, (dst, src) in enumerate(zip(flat.dst.tolist(), flat.src.tolist(), strict=True)):
-        if (
-            at - written.get(dst, -reuse.dst) < reuse.dst
-            or at - written.get(src, -reuse.src) < reuse.src
+    reads = [read.tolist() for read in reuse.read(flat.src)]
+    for at, dst in enumerate(flat.dst.tolist()):
+        if at - written.get(dst, -reuse.dst) < reuse.dst or any(
+            at - written.get(read[at], -reuse.src) < reuse.src for read in reads
         ):
             pieces.append(flat.pick(slice(begin, at)))
             begin = at

@@ -19,8 +19,8 @@ from vta_pynq.kernel.hazards import (
     find_hazard,
     interleaved,
     occurrences,
-    reuse_of,
 )
+from vta_pynq.kernel.requant import Requant
 from vta_pynq.timing.profiles import HwProfile
 
 __all__ = ["Hazards", "Loop", "Operation", "check_ranges", "lower"]
@@ -37,28 +37,56 @@ _COMMUTING = frozenset({AluOp.MIN, AluOp.MAX, AluOp.ADD, AluOp.MUL})
 
 @dataclasses.dataclass(frozen=True)
 class Operation:
-    """What a kernel does with its indices: GEMM where `op` is None, otherwise an ALU operation."""
+    """What a kernel does with its indices: an ALU operation, REQUANT, or GEMM."""
 
     op: AluOp | None = None
     imm: int | None = None
     reset: bool = False
+    requant: Requant | None = None
+    acc_depth: int = 1 << 32
+    """Accumulators, where the index of a multiplier wraps."""
 
     @property
     def name(self) -> str:
         """For messages."""
+        if self.requant is not None:
+            return "REQUANT"
         return "GEMM" if self.op is None else f"ALU {self.op.name}"
+
+    @property
+    def is_gemm(self) -> bool:
+        """Whether the operation multiplies inputs by weights, or resets."""
+        return self.op is None and self.requant is None
+
+    @property
+    def sources(self) -> tuple[int, ...]:
+        """The accumulators that a source index stands for, as distances from it."""
+        if self.requant is not None:
+            return self.requant.sources
+        return () if self.op is None or self.imm is not None else (0,)
+
+    def reuse(self, profile: HwProfile) -> Reuse:
+        """The distances that an instruction must keep. A reset reads no accumulator."""
+        if self.is_gemm:
+            return Reuse(1 if self.reset else profile.gemm_acc_distance, 1)
+        if self.imm is not None:
+            return Reuse(profile.alu_imm_distance, 1)
+        src = profile.alu_src_distance if self.sources else 1
+        return Reuse(profile.alu_dst_distance, src, self.sources, self.acc_depth)
 
     def order_free(self, nest: Nest) -> bool:
         """Whether the micro-ops may run in any order.
 
-        Accumulation commutes modulo 2^n, and an immediate does the same to every destination.
+        Accumulation commutes modulo 2^n, and what reads no other accumulator does the same to
+        every destination.
         """
-        if self.op is None or self.imm is not None:
+        if not self.sources:
             return True
         if nest.total > _MAX_PIECES:
             return False
         flat = nest.flat()
-        if np.isin(flat.src, flat.dst).any():
+        reads = Reuse(1, 1, self.sources, self.acc_depth).read(flat.src)
+        if any(np.isin(read, flat.dst).any() for read in reads):
             return False
         return self.op in _COMMUTING or len(np.unique(flat.dst)) == len(flat.dst)
 
@@ -84,10 +112,10 @@ def check_ranges(
     if not len(uops[0]):
         raise KernelError(f"{where}: kernel must have at least one micro-op, not 0")
     limits = [("dst", "accumulator", config.acc_depth)]
-    if what.op is None:
+    if what.is_gemm:
         limits.append(("src", "input", config.inp_depth))
         limits.append(("wgt", "weight", config.wgt_depth))
-    elif what.imm is None:
+    elif what.sources:
         narrow = profile.alu_src_limit and config.inp_depth < config.acc_depth
         limits.append(("src", "accumulator", config.inp_depth if narrow else config.acc_depth))
     for column, (name, buffer, depth) in enumerate(limits):
@@ -121,7 +149,7 @@ def lower(
         A hazard with `hazards="error"`, or work that would take more than 65,536 instructions.
     """
     kept = [loop for loop in loops if loop[0] > 1]
-    reuse = reuse_of(profile, what.op is None, what.reset, what.imm is not None)
+    reuse = what.reuse(profile)
     pieces: list[Nest] = []
     for nest in _fitting(what, Nest(*uops), kept, uop_depth):
         found = find_hazard(nest, reuse)
@@ -210,7 +238,7 @@ def _fits(loop: Loop) -> bool:
 
 
 def _whole_is_free(what: Operation, uops: Nest, loops: Sequence[Loop]) -> bool:
-    if what.op is None or what.imm is not None:
+    if not what.sources:
         return True
     total = len(uops)
     for loop in loops:

@@ -13,10 +13,19 @@ from vta_pynq.config import Capability, HwConfig
 from vta_pynq.errors import KernelError
 from vta_pynq.isa.encode import UOP_DTYPE, encode_uops
 from vta_pynq.isa.layout import format_layout
-from vta_pynq.isa.table import ALU_FORMAT, GEMM_FORMAT, WORD_BITS, AluOp, Format, Opcode
+from vta_pynq.isa.table import (
+    ALU_FORMAT,
+    GEMM_FORMAT,
+    REQUANT_FORMAT,
+    WORD_BITS,
+    AluOp,
+    Format,
+    Opcode,
+)
 from vta_pynq.kernel.hazards import Indices, Nest
 from vta_pynq.kernel.immediates import split_immediate
 from vta_pynq.kernel.lowering import Hazards, Loop, Operation, check_ranges, lower
+from vta_pynq.kernel.requant import Requant
 from vta_pynq.kernel.tracker import Elements, elements_of
 from vta_pynq.kernel.uop_cache import CachedKernel, UopCache
 from vta_pynq.timing.profiles import HwProfile
@@ -55,7 +64,7 @@ class MicroOps:
 
 @dataclasses.dataclass(frozen=True)
 class PlanStep:
-    """One GEMM or ALU instruction, complete but for the place of its micro-ops."""
+    """One GEMM, ALU or REQUANT instruction, complete but for the place of its micro-ops."""
 
     __slots__ = ("dst", "kernel", "src", "wgt", "word0", "word1")
 
@@ -112,11 +121,7 @@ class Planner:
                 f"ALU MUL: {config.name} with profile {profile.name} must have the capability "
                 f"{Capability.ALU_MUL}, not lack it; multiply by shifts and additions or on the CPU"
             )
-        if profile.batch_limit is not None and config.batch > profile.batch_limit:
-            raise KernelError(
-                f"ALU {op.name}: batch must be at most {profile.batch_limit} (profile "
-                f"{profile.name}), not {config.batch}; use another configuration"
-            )
+        self._check_batch(f"ALU {op.name}")
         zeros = np.zeros_like(uops.wgt)
         if imm is None:
             steps = self._steps(Operation(op), (uops.dst, uops.src, zeros), loops)
@@ -128,15 +133,36 @@ class Planner:
             steps += self._steps(Operation(op, part), (uops.dst, uops.dst, zeros), loops)
         return Plan(tuple(steps), True)
 
+    def requant(self, what: Requant, uops: MicroOps, loops: tuple[Loop, ...]) -> Plan:
+        """The plan of a REQUANT."""
+        key = (what, loops)
+        plan = uops.plans.get(key)
+        if plan is None:
+            what.check(self._config)
+            self._check_batch("REQUANT")
+            operation = Operation(requant=what, acc_depth=self._config.acc_depth)
+            steps = self._steps(operation, (uops.dst, uops.src, uops.wgt), loops)
+            plan = uops.plans[key] = Plan(tuple(steps), True)
+        return plan
+
+    def _check_batch(self, what: str) -> None:
+        config, profile = self._config, self._profile
+        if profile.batch_limit is not None and config.batch > profile.batch_limit:
+            raise KernelError(
+                f"{what}: batch must be at most {profile.batch_limit} (profile "
+                f"{profile.name}), not {config.batch}; use another configuration"
+            )
+
     def _steps(
         self, what: Operation, uops: tuple[Indices, Indices, Indices], loops: tuple[Loop, ...]
     ) -> list[PlanStep]:
         config, profile = self._config, self._profile
         check_ranges(config, profile, what, uops, loops)
-        if what.reset or what.op is not None:  # what is ignored must fit its field all the same
+        if what.reset or not what.is_gemm:  # what is ignored must fit its field all the same
             unused = np.zeros_like(uops[0])
-            uops = (uops[0], unused if what.reset else uops[1], unused)
-            loops = tuple((n, d, 0 if what.reset else s, 0) for n, d, s, _ in loops)
+            no_src = what.reset or (what.requant is not None and not what.sources)
+            uops = (uops[0], unused if no_src else uops[1], unused)
+            loops = tuple((n, d, 0 if no_src else s, 0) for n, d, s, _ in loops)
         nests = lower(profile, self._cache.depth, what, uops, loops, self._hazards)
         return [self._step(what, nest) for nest in nests]
 
@@ -153,14 +179,17 @@ class Planner:
         for column, name in ((1, "dst"), (2, "src"), (3, "wgt")):
             values[f"{name}_factor_out"] = nest.outer[column]
             values[f"{name}_factor_in"] = nest.inner[column]
-        if what.op is None:
+        if what.requant is not None:
+            values |= {"opcode": Opcode.REQUANT, **what.requant.fields()}
+            words = _pack(self._config, REQUANT_FORMAT, values)
+        elif what.op is None:
             values |= {"opcode": Opcode.GEMM, "reset": int(what.reset)}
             words = _pack(self._config, GEMM_FORMAT, values)
         else:
             values |= {"opcode": Opcode.ALU, "alu_opcode": what.op}
             values |= {"use_imm": int(what.imm is not None), "imm": what.imm or 0}
             words = _pack(self._config, ALU_FORMAT, values)
-        reads = what.op is None and not what.reset
+        reads = what.is_gemm and not what.reset
         return PlanStep(
             kernel,
             *words,

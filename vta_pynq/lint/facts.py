@@ -85,6 +85,7 @@ def facts_of(stream: InstructionStream, profile: HwProfile) -> Any:
         setattr(facts, name, getattr(profile, name))
     facts.gemm_distance = profile.gemm_acc_distance
     facts.mul_known = profile.alu_mul == "yes" or config.has(Capability.ALU_MUL)
+    facts.requant_known = config.has(Capability.ALU_REQUANT)
     facts.unknown_hangs = profile.unknown_insn == "hang"
     facts.batch_exceeded = profile.batch_limit is not None and config.batch > profile.batch_limit
     return facts

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from vta_pynq.isa.table import AluOp, MemType
+from vta_pynq.isa.table import AluOp, MemType, Opcode
 from vta_pynq.lint.report import Severity
 from vta_pynq.lint.rules import Context, Raw, Rule, always
 
@@ -12,6 +12,11 @@ _LOOPS = ("iter_out is 0", "iter_in is 0", "the micro-op range is empty")
 
 
 def _opcode(c: Context, r: Raw) -> str:
+    if r.a == Opcode.REQUANT:
+        return (
+            f"REQUANT needs the capability alu_requant: {c.does(c.profile.unknown_insn)}; "
+            "use ADD, SHR, MAX and MIN"
+        )
     return (
         f"opcode must be one of the instruction set's, not {r.a}: "
         f"{c.does(c.profile.unknown_insn)}; mend the encoding"

@@ -267,12 +267,12 @@ def _source_costs(
         return
     part = records[rows]
     total = _iterations(records, rows, profile, config)
-    held = np.where(part["src_factor_out"] == 0, 1, part["iter_out"].astype(np.int64))
-    inner = part["iter_out"].astype(np.int64) * part["iter_in"]
-    held = np.where(part["src_factor_in"] == 0, held, inner)
-    held = np.where(part["uop_end"].astype(np.int64) - part["uop_bgn"] > 1, total, held)
+    outer, inner = (part[name].astype(np.int64) for name in ("iter_out", "iter_in"))
+    changes = np.where(part["src_factor_out"] == 0, 1, outer)
+    changes = np.where((part["src_factor_in"] == 0) | (inner == 1), changes, outer * inner)
+    changes = np.where(part["uop_end"].astype(np.int64) - part["uop_bgn"] > 1, total, changes)
     operands = part["use_bias"].astype(np.int64) + part["use_mul"]
-    costs.cycles[rows] += timing.requant_source * operands * np.minimum(held, total)
+    costs.cycles[rows] += timing.requant_source * operands * np.minimum(changes, total)
 
 
 def _move_costs(

@@ -135,6 +135,7 @@ void loops_execute(lint_run* run, uint32_t i);
 typedef struct {
     uint32_t column; /* 0 dst, 1 src */
     int64_t factor_out, factor_in;
+    int64_t offset; /* of the element from the index */
 } operand;
 void hazards_check(lint_run* run, uint32_t i, const uint32_t* uops, uint32_t uop_count,
                    operand read, uint32_t least, lint_role role);

@@ -106,7 +106,7 @@ typedef struct {
     int32_t shift_imm_low, shift_imm_high, shift_reg_low, shift_reg_high;
     uint8_t store_reads_acc, reset_writes_out, pads_weights, loads_uop_rows;
     uint8_t empty_load_writes_pads, zero_rows_wrap, alu_imm_reads_src, alu_src_extends;
-    uint8_t mul_known, unknown_hangs, batch_exceeded;
+    uint8_t mul_known, requant_known, unknown_hangs, batch_exceeded;
     uint32_t null_page_bytes, granule_bytes;
 } lint_facts;
 

@@ -82,19 +82,32 @@ static void check_loops(lint_run* run, uint32_t i) {
     }
 }
 
+static void check_batch(lint_run* run, uint32_t i) {
+    if (run->facts->batch_exceeded) {
+        report(run, LINT_BATCH, i, 0, 0, 0, 0);
+    }
+}
+
 static void check_alu(lint_run* run, uint32_t i) {
     const lint_insn* insn = &run->insns[i];
     const lint_facts* facts = run->facts;
     if (insn->alu_opcode > ALU_MUL || (insn->alu_opcode == ALU_MUL && !facts->mul_known)) {
         report(run, LINT_ALU_OPCODE, i, insn->alu_opcode, 0, 0, 0);
     }
-    if (facts->batch_exceeded) {
-        report(run, LINT_BATCH, i, 0, 0, 0, 0);
-    }
+    check_batch(run, i);
     if (insn->alu_opcode == ALU_SHR && insn->use_imm &&
         (insn->imm < facts->shift_imm_low || insn->imm > facts->shift_imm_high)) {
         report(run, LINT_SHIFT_IMM, i, insn->imm, 0, 0, 0);
     }
+}
+
+static void check_requant(lint_run* run, uint32_t i) {
+    if (!run->facts->requant_known) {
+        report(run, LINT_OPCODE, i, OP_REQUANT, 0, 0, 0);
+        return;
+    }
+    check_loops(run, i);
+    check_batch(run, i);
 }
 
 void fields_check(lint_run* run, uint32_t i) {
@@ -112,6 +125,9 @@ void fields_check(lint_run* run, uint32_t i) {
         case OP_ALU:
             check_loops(run, i);
             check_alu(run, i);
+            break;
+        case OP_REQUANT:
+            check_requant(run, i);
             break;
         case OP_FINISH:
             break;

@@ -74,15 +74,15 @@ static bool solve(int64_t a, int64_t b, int64_t t, range xs, range ys, int64_t* 
 }
 
 /* One pair of micro-ops at a distance, somewhere in the loops. Gives the element, or -1. */
-static int64_t collide(const lint_insn* insn, uint32_t written, uint32_t read_base, operand read,
+static int64_t collide(const lint_insn* insn, uint32_t written, int64_t read_base, operand read,
                        int64_t ahead) {
     const int64_t outer = insn->iter_out, inner = insn->iter_in;
     for (int64_t c = ahead / inner; c <= (ahead + inner - 1) / inner && c < outer; c++) {
         int64_t first = c * inner - ahead, last = (c + 1) * inner - ahead - 1;
         range xs = {0, outer - 1 - c};
         range ys = {first > 0 ? first : 0, last < inner - 1 ? last : inner - 1};
-        int64_t target = (int64_t)read_base - written + c * read.factor_out +
-                         (ahead - c * inner) * read.factor_in;
+        int64_t target =
+            read_base - written + c * read.factor_out + (ahead - c * inner) * read.factor_in;
         int64_t o, i;
         if (solve(insn->dst_factor_out - read.factor_out, insn->dst_factor_in - read.factor_in,
                   target, xs, ys, &o, &i)) {
@@ -111,11 +111,11 @@ void hazards_check(lint_run* run, uint32_t i, const uint32_t* uops, uint32_t uop
         for (uint32_t u = 0; u < uop_count; u++) {
             bool same_pass = u + k < uop_count;
             uint32_t later = same_pass ? u + k : (u + k) % uop_count;
-            if (parallel && same_pass && uops[3 * u] != uops[3 * later + read.column]) {
+            int64_t read_base = uops[3 * later + read.column] + read.offset;
+            if (parallel && same_pass && uops[3 * u] != read_base) {
                 continue;
             }
-            int64_t element = collide(insn, uops[3 * u], uops[3 * later + read.column], read,
-                                      (u + k) / uop_count);
+            int64_t element = collide(insn, uops[3 * u], read_base, read, (u + k) / uop_count);
             if (element >= 0) {
                 report(run, is_idempotent(insn, read) ? LINT_DISTANCE_HARMLESS : LINT_DISTANCE, i,
                        element, k, least, role);

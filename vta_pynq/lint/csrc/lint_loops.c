@@ -1,4 +1,4 @@
-/* GEMM and ALU: which SRAM elements the loop nest touches.
+/* GEMM, ALU and REQUANT: which SRAM elements the loop nest touches.
  *
  * The indices of one operand are micro-op index + o * factor_out + i * factor_in. The set of them
  * is built by doubling (the union of a set with itself shifted), so the cost does not depend on
@@ -128,7 +128,7 @@ static void gemm(loop_nest* nest) {
     }
     collect(nest, &run->src_set, 1, insn->src_factor_out, insn->src_factor_in, MEM_INP);
     collect(nest, &run->wgt_set, 2, insn->wgt_factor_out, insn->wgt_factor_in, MEM_WGT);
-    operand dst = {0, insn->dst_factor_out, insn->dst_factor_in};
+    operand dst = {0, insn->dst_factor_out, insn->dst_factor_in, 0};
     hazards_check(run, nest->i, run->uops, nest->count, dst, run->facts->gemm_distance,
                   LINT_GEMM_DST);
     sram_read_operand(run, nest->i, &run->src_set, MEM_INP);
@@ -174,8 +174,8 @@ static void alu(loop_nest* nest) {
     lint_run* run = nest->run;
     const lint_facts* facts = run->facts;
     const lint_insn* insn = nest->insn;
-    operand dst = {0, insn->dst_factor_out, insn->dst_factor_in};
-    operand src = {1, insn->src_factor_out, insn->src_factor_in};
+    operand dst = {0, insn->dst_factor_out, insn->dst_factor_in, 0};
+    operand src = {1, insn->src_factor_out, insn->src_factor_in, 0};
     bool imm_from_src = insn->use_imm && facts->alu_imm_reads_src;
     collect(nest, &run->dst_set, 0, insn->dst_factor_out, insn->dst_factor_in, MEM_ACC);
     if (!imm_from_src) {
@@ -204,6 +204,47 @@ static void alu(loop_nest* nest) {
     sram_write_acc(run, nest->i, &run->dst_set, LINT_BY_ALU);
 }
 
+/* Bias, multiplier or both: accumulator s, the one after it, and how soon they may be read. */
+static void requant_sources(loop_nest* nest) {
+    lint_run* run = nest->run;
+    const lint_insn* insn = nest->insn;
+    const uint32_t depth = run->facts->depth[MEM_ACC], least = run->facts->alu_src_distance;
+    bitset* set = &run->shift_set;
+    operand src = {1, insn->src_factor_out, insn->src_factor_in, 0};
+    check_source(nest);
+    collect(nest, set, 1, insn->src_factor_out, insn->src_factor_in, MEM_ACC);
+    hazards_check(run, nest->i, run->uops, nest->count, src, least, LINT_ALU_SRC);
+    if (insn->use_bias && insn->use_mul) {
+        src.offset = 1;
+        hazards_check(run, nest->i, run->uops, nest->count, src, least, LINT_ALU_SRC);
+        bool wraps = bit_get(set, depth - 1);
+        merge_shifted(set, 1);
+        if (depth % 64) {
+            set->words[set->word_count - 1] &= ((uint64_t)1 << (depth % 64)) - 1;
+        }
+        if (wraps) {
+            src.offset = 1 - (int64_t)depth;
+            hazards_check(run, nest->i, run->uops, nest->count, src, least, LINT_ALU_SRC);
+            set->words[0] |= 1;
+        }
+    }
+    sram_read_acc(run, nest->i, set);
+}
+
+static void requant(loop_nest* nest) {
+    lint_run* run = nest->run;
+    const lint_insn* insn = nest->insn;
+    operand dst = {0, insn->dst_factor_out, insn->dst_factor_in, 0};
+    collect(nest, &run->dst_set, 0, insn->dst_factor_out, insn->dst_factor_in, MEM_ACC);
+    sram_read_acc(run, nest->i, &run->dst_set);
+    hazards_check(run, nest->i, run->uops, nest->count, dst, run->facts->alu_dst_distance,
+                  LINT_ALU_DST);
+    if (insn->use_bias || insn->use_mul) {
+        requant_sources(nest);
+    }
+    sram_write_acc(run, nest->i, &run->dst_set, LINT_BY_ALU);
+}
+
 void loops_execute(lint_run* run, uint32_t i) {
     const lint_insn* insn = &run->insns[i];
     if (!insn->iter_out || !insn->iter_in || insn->uop_bgn >= insn->uop_end) {
@@ -216,6 +257,8 @@ void loops_execute(lint_run* run, uint32_t i) {
         forget(run);
     } else if (insn->opcode == OP_GEMM) {
         gemm(&nest);
+    } else if (insn->opcode == OP_REQUANT) {
+        requant(&nest);
     } else {
         alu(&nest);
     }

@@ -89,6 +89,11 @@ static void execute(lint_run* run, uint32_t i) {
         case OP_ALU:
             loops_execute(run, i);
             break;
+        case OP_REQUANT:
+            if (run->facts->requant_known) {
+                loops_execute(run, i);
+            }
+            break;
         default:
             break;
     }
