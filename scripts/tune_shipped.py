@@ -26,12 +26,13 @@ from host_compiler.tune.database import Database  # noqa: E402
 from host_compiler.tune.report import report_text  # noqa: E402
 from host_compiler.tune.session import tune_graph  # noqa: E402
 from host_compiler.tune.workers import Workers  # noqa: E402
+from vta_pynq.config import HwConfig  # noqa: E402
+from vta_pynq.overlay.descriptions import variants  # noqa: E402
+from vta_pynq.timing import DEFAULT_PROFILE  # noqa: E402
 
 SHIPPED_FILE = ROOT / "host_compiler" / "tune" / "schedules.json"
-CONFIGS = {
-    "hls-64bit": "1x16_i8w8a32_15_15_18_17",
-    "vta1": "1x16_i8w8a32_15_15_18_17+alu_mul+alu_requant+load_acc8+counters+identity+interrupt"
-    "+soft_reset",
+CONFIGS = {variant.profile.name: variant.config.name for variant in variants()} | {
+    DEFAULT_PROFILE: HwConfig().name
 }
 """The configuration that is tuned for each profile."""
 

@@ -47,6 +47,7 @@ def test_merged_keeps_what_was_not_asked_for(script, monkeypatch, whole, names):
 
 
 def test_configs_are_possible_and_of_their_profiles(script):
+    assert set(script.CONFIGS) == {"hls-64bit", "vta1"}
     for profile, name in script.CONFIGS.items():
         assert HwConfig.from_name(name).name == name
         assert get_profile(profile).timing is not None
