@@ -8,7 +8,7 @@ import subprocess
 import pytest
 
 from tests.conftest import ROOT
-from vta_pynq.config import HwConfig
+from vta_pynq.config import Capability, HwConfig
 from vta_pynq.conformance import load_case
 from vta_pynq.hls_macros import with_operations
 from vta_pynq.isa.table import Module
@@ -18,14 +18,18 @@ from vta_pynq.sim.csim_build import compile_command
 pytestmark = pytest.mark.csim
 
 HLS = ROOT / "hls"
-CONFIG = with_operations(HwConfig())
+CONFIG = with_operations(HwConfig().with_capabilities(Capability.ALU_REQUANT))
 CASES = sorted(p for p in (ROOT / "tests/conformance").iterdir() if p.is_dir())
 MODULES = tuple(module.name.lower() for module in Module)
 TOPS = tuple(f"src/{name}.cpp" for name in MODULES)
 PORTS = {
     # As Vitis HLS sees the code, with `hls::burst_maxi`; and with plain arrays as memory ports.
     "bursts": ["-D__VITIS_HLS__"],
-    "arrays": [],
+    "arrays": [
+        "-fsanitize=address,undefined",
+        "-fno-sanitize=shift",  # the ap_int headers shift negative values left
+        "-fno-sanitize-recover=all",
+    ],
 }
 
 

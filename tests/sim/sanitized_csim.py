@@ -12,8 +12,9 @@ from pathlib import Path
 import numpy as np
 
 from tests.sim.random_streams import random_stream
-from vta_pynq.config import HwConfig
+from vta_pynq.config import Capability, HwConfig
 from vta_pynq.conformance import load_case
+from vta_pynq.hls_macros import with_operations
 from vta_pynq.sim.csim import CsimEngine
 from vta_pynq.sim.engine import Dram
 
@@ -29,11 +30,12 @@ FLAGS = (
 
 def main(folder: Path, seed: int, programs: int) -> int:
     """Run every case in `folder` and random programs; how many that were."""
-    engine = CsimEngine(HwConfig(), more=FLAGS)
+    config = with_operations(HwConfig().with_capabilities(Capability.ALU_REQUANT))
+    engine = CsimEngine(config, more=FLAGS)
     done = 0
     for path in sorted(p for p in folder.iterdir() if p.is_dir()):
         case = load_case(path)
-        if case.stream.config.base_name != HwConfig().base_name:
+        if case.stream.config.base_name != config.base_name:
             continue
         outputs = [(output.phys, output.expected.size) for output in case.outputs]
         engine.reset()
@@ -42,7 +44,7 @@ def main(folder: Path, seed: int, programs: int) -> int:
         done += 1
     rng = np.random.default_rng(seed)
     for _ in range(programs):
-        stream = random_stream(rng, HwConfig())
+        stream = random_stream(rng, config)
         engine.reset()
         engine.run(Dram.of_stream(stream), stream.segments[0].phys, len(stream))
         done += 1

@@ -19,12 +19,15 @@ TABLE = [
     ({"opcode": Opcode.GEMM, **LOOPS}, N + 28),
     ({"opcode": Opcode.ALU, "use_imm": 1, **LOOPS}, N + 28),
     ({"opcode": Opcode.ALU, **LOOPS}, 2 * N + 28),
-    ({"opcode": Opcode.LOAD, "memory_type": MemType.INP, **BLOCK}, 28 + L + 2 * X * Y),
-    ({"opcode": Opcode.LOAD, "memory_type": MemType.WGT, **BLOCK}, 20 + L + 32 * X * Y),
-    ({"opcode": Opcode.LOAD, "memory_type": MemType.ACC, **BLOCK}, 34 + L + 8 * X * Y),
-    ({"opcode": Opcode.LOAD, "memory_type": MemType.ACC_8BIT, **BLOCK}, 34 + L + 2 * X * Y),
-    ({"opcode": Opcode.LOAD, "memory_type": MemType.UOP, **BLOCK}, 20 + L + X * Y),
-    ({"opcode": Opcode.STORE, "memory_type": MemType.OUT, **BLOCK}, 17 + L + 2 * X * Y),
+    ({"opcode": Opcode.LOAD, "memory_type": MemType.INP, **BLOCK}, 34 + L + 2 * X * Y),
+    ({"opcode": Opcode.LOAD, "memory_type": MemType.WGT, **BLOCK}, 26 + L + 32 * X * Y),
+    ({"opcode": Opcode.LOAD, "memory_type": MemType.ACC, **BLOCK}, 40 + L + 8 * X * Y),
+    ({"opcode": Opcode.LOAD, "memory_type": MemType.ACC_8BIT, **BLOCK}, 40 + L + 2 * X * Y),
+    ({"opcode": Opcode.LOAD, "memory_type": MemType.UOP, **BLOCK}, 26 + L + X * Y),
+    (
+        {"opcode": Opcode.STORE, "memory_type": MemType.OUT, **BLOCK},
+        18 + L + 2 * X * Y + 2 * (Y - 1),
+    ),
 ]
 
 

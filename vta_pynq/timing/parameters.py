@@ -239,17 +239,18 @@ CHISEL_64BIT_TIMING = Timing(
 
 # Design intent, not confirmed by a build (docs/hardware.md, "Timing parameters", derives each).
 # Rows of a block overlap, so L is paid once; the fixed parts are those of the published HLS
-# design, whose instruction handling is alike, and 2 more where pipelines are deeper.
+# design, whose instruction handling is alike, 2 more where pipelines are deeper, and 6 more for the
+# loops of LOAD that run ahead and pad.
 VTA1_TIMING = dataclasses.replace(
     HLS_64BIT_TIMING,
     source="docs/hardware.md, Timing parameters: design intent, no build has confirmed it",
     fetch=FetchTiming(first=12, interval=2),
-    uop=MoveTiming(fixed=15, unit=5, latency="once", request=15),
-    wgt=MoveTiming(fixed=5, unit=15, latency="once", request=5),
-    inp=MoveTiming(fixed=9, unit=19, latency="once", request=9),
-    acc=MoveTiming(fixed=13, unit=21, latency="once", request=13),
-    out=MoveTiming(fixed=3, unit=14, latency="once", request=3),
-    acc8=MoveTiming(fixed=13, unit=21, latency="once", request=13),
+    uop=MoveTiming(fixed=21, unit=5, latency="once", request=15),
+    wgt=MoveTiming(fixed=11, unit=15, latency="once", request=5),
+    inp=MoveTiming(fixed=15, unit=19, latency="once", request=9),
+    acc=MoveTiming(fixed=19, unit=21, latency="once", request=13),
+    out=MoveTiming(fixed=4, unit=14, latency="once", next_row=2, request=3),
+    acc8=MoveTiming(fixed=19, unit=21, latency="once", request=13),
     gemm=LoopTiming(fixed=28, entry=7),
     alu_imm=LoopTiming(fixed=28, entry=7),
     alu_reg=LoopTiming(fixed=28, interval=2, entry=7),

@@ -184,7 +184,7 @@ VTA1 = HwProfile(
     insn_queue_depth=512,
     token_capacity=1024,
     tokens_saturate=False,
-    # GEMM forwards younger results, the ALU waits for them (hls/src/forward.hpp, interlock.hpp).
+    # GEMM forwards younger results, the ALU waits for them (hls/src/forward.hpp, alu_steps.hpp).
     gemm_acc_distance=1,
     alu_dst_distance=1,
     alu_imm_distance=1,
