@@ -33,12 +33,12 @@ PORTS = {
 }
 
 
-def _compile(folder, bench, *sources, config=CONFIG, more=()):
+def _compile(folder, bench, *sources, root=HLS, more=()):
     compiler = shutil.which("g++")
     assert compiler, "g++ must be installed"
     program = folder / bench
-    words = [w for w in compile_command(config, compiler) if w not in ("-shared", "-fPIC")]
-    files = [str(HLS / name) for name in (f"tb/{bench}.cpp", *sources)]
+    words = [w for w in compile_command(CONFIG, compiler) if w not in ("-shared", "-fPIC")]
+    files = [str(root / name) for name in (f"tb/{bench}.cpp", *sources)]
     done = subprocess.run(
         [*words, *more, f"-I{HLS / 'tb/portable'}", *files, "-o", str(program)],
         capture_output=True,
@@ -118,7 +118,7 @@ def test_module_tb_cases_pass(module, ports, tmp_path):
 def test_module_tb_broken_module_is_found(module, tmp_path):
     # Each source with one mistake: the benches see what a module does, not only that it ends.
     mistakes = {
-        "fetch": ("fetch.hpp", "store_queue.write(insn);", "compute_queue.write(insn);"),
+        "fetch": ("fetch.hpp", "block.is(MemType::WGT)", "block.is(MemType::ACC)"),
         "load": ("block_reader.hpp", "index += gap + 1;", "index += gap + 2;"),
         "compute": ("alu_lane.hpp", "by > x ? acc_t(by) : x", "by >= x ? x : acc_t(by)"),
         "store": ("store.hpp", "row += stride;", "row += row_beats;"),
@@ -129,13 +129,13 @@ def test_module_tb_broken_module_is_found(module, tmp_path):
     text = (copy / "src" / header).read_text(encoding="utf-8")
     assert good in text
     (copy / "src" / header).write_text(text.replace(good, bad), encoding="utf-8")
-    program = _compile(tmp_path, f"{copy}/tb/{module}_tb", f"{copy}/src/{module}.cpp")
+    program = _compile(tmp_path, f"{module}_tb", f"src/{module}.cpp", root=copy)
     codes = []
     for path in CASES:
         case = load_case(path)
         if case.stream.config.base_name == CONFIG.base_name:
             codes.append(_run(program, write_case_list(case, tmp_path))[0])
-    assert set(codes) == {0, 1}
+    assert 1 in codes and set(codes) <= {0, 1}
 
 
 @pytest.mark.slow

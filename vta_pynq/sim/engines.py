@@ -116,7 +116,8 @@ class DesignEngine:
     """The project's HLS C++, compiled for this machine, on the device image of simulated DRAM.
 
     The bitstream's registers, queue depths and configuration stay what they are; instructions
-    mean what the project's own design makes of them, which always has MUL and LOAD ACC_8BIT.
+    mean what the project's own design makes of them. In the place of a published one it has MUL
+    and LOAD ACC_8BIT as well; an own one has what its capabilities say.
 
     Raises
     ------
@@ -126,10 +127,11 @@ class DesignEngine:
 
     def __init__(self, config: HwConfig, profile: HwProfile, dram: DramImages) -> None:
         # Imported here: it compiles the design, which no other engine needs.
-        from vta_pynq.sim.csim import CsimEngine
+        from vta_pynq.sim.csim import DESIGN_PROFILE, CsimEngine
         from vta_pynq.sim.engine import Dram
 
-        self.engine = CsimEngine(with_operations(config), profile=profile.name)
+        built = config if profile.name == DESIGN_PROFILE else with_operations(config)
+        self.engine = CsimEngine(built, profile=profile.name)
         self._dram = Dram([(dram.base, dram.device)])
 
     @property
