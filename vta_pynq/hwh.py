@@ -33,6 +33,7 @@ from vta_pynq.overlay.descriptions import (
     overlay_folder,
     variants,
 )
+from vta_pynq.overlay.processing_system import memory_groups, processing_system
 
 __all__ = ["HIERARCHY", "IDENTITY_PARAMETERS", "hwh_text", "main", "write_all"]
 
@@ -49,12 +50,10 @@ IDENTITY_PARAMETERS = {
 }
 """Parameters that carry a variant's identity: of the control block, or of compute without one."""
 
-_PS = "processing_system7_0"
 _INTC = "axi_intc_0"
 _CONCAT = "xlconcat_0"
 _FCLKS = 4
 _DIVISOR_LIMIT = 63
-_ADDRESS_SPACE_NAME = "M_AXI_GP0"
 
 
 def _divisors(clock_mhz: float, pll_mhz: float, where: str) -> tuple[int, int]:
@@ -73,20 +72,19 @@ def _divisors(clock_mhz: float, pll_mhz: float, where: str) -> tuple[int, int]:
 
 def _clock_parameters(variant: Variant, board: Board) -> dict[str, object]:
     first, second = _divisors(variant.clock_mhz, board.pll_mhz, f"variant {variant.name}")
+    names = processing_system(board).hand_off_clocks
     values: dict[str, object] = {}
     for index in range(_FCLKS):
         used = index == 0
-        values[f"PCW_FPGA_FCLK{index}_ENABLE"] = int(used)
-        values[f"PCW_FCLK{index}_PERIPHERAL_DIVISOR0"] = first if used else 1
-        values[f"PCW_FCLK{index}_PERIPHERAL_DIVISOR1"] = second if used else 1
-        values[f"PCW_FCLK{index}_PERIPHERAL_CLKSRC"] = "IO PLL"
+        values[names["enable"].format(index)] = int(used)
+        values[names["divisor0"].format(index)] = first if used else 1
+        values[names["divisor1"].format(index)] = second if used else 1
+        values[names["source"].format(index)] = names["source_name"]
     exact = f"{board.pll_mhz / (first * second):.6f}"
-    values["PCW_ACT_FPGA0_PERIPHERAL_FREQMHZ"] = exact
+    values[names["frequency"].format(0)] = exact
     # pynq 4.0.0 looks the frequency of a Zynq-7000 clock up under the UltraScale+ name and
     # fails with TypeError where it is missing.
     values["PSU__CRL_APB__PL0_REF_CTRL__ACT_FREQMHZ"] = exact
-    values["PCW_USE_M_AXI_GP0"] = 1
-    values[f"PCW_USE_{board.memory_port}"] = 1
     return values
 
 
@@ -99,6 +97,8 @@ class _Writer:
         design = variant.design
         all_blocks = tuple(block.name for block in design.blocks) if interrupt else ()
         self.interrupts = design.interrupts or all_blocks
+        self.system = processing_system(board)
+        self.groups = memory_groups(variant, board)
         self.identity_block = design.control or design.block(Module.COMPUTE)
         self.placed = [
             (block, board.pl_window + variant.address_map.offsets[block.name])
@@ -110,7 +110,7 @@ class _Writer:
         ET.SubElement(
             root,
             "SYSTEMINFO",
-            ARCH="zynq",
+            ARCH=self.system.hand_off_arch,
             DEVICE=self.board.bitstream_parts[0],
             NAME=self.variant.stem,
         )
@@ -125,12 +125,18 @@ class _Writer:
         return root
 
     def _processing_system(self, modules: ET.Element) -> None:
-        module = add_module(modules, _PS, "xilinx.com:ip:processing_system7:5.5", IS_PL="FALSE")
-        add_parameters(module, _clock_parameters(self.variant, self.board))
+        system = self.system
+        module = add_module(modules, system.instance, system.vlnv, IS_PL="FALSE")
+        values = _clock_parameters(self.variant, self.board)
+        # Of the ports, only what enables them: nothing else is known of the published builds.
+        values.update([next(iter(system.settings.items()))])
+        for name in self.groups:
+            values.update([next(iter(system.memory_ports[name].settings.items()))])
+        add_parameters(module, values)
         ports = ET.SubElement(module, "PORTS")
         if self.interrupts:
-            add_port(ports, "IRQ_F2P", "I", f"{_INTC}_irq", (_INTC, "irq"), 1)
-        add_buses(module, [self.board.memory_port], [_ADDRESS_SPACE_NAME])
+            add_port(ports, system.interrupt_pin, "I", f"{_INTC}_irq", (_INTC, "irq"), 1)
+        add_buses(module, self.groups, [system.control_port])
         memory_map = ET.SubElement(module, "MEMORYMAP")
         size = self.variant.address_map.range_bytes
         slaves = [(f"{block.name}_0", base, block.slave) for block, base in self.placed]
@@ -144,7 +150,7 @@ class _Writer:
                 ADDRESSBLOCK="Reg",
                 INSTANCE=instance,
                 IS_INSTRUCTION="FALSE",
-                MASTERBUSINTERFACE=_ADDRESS_SPACE_NAME,
+                MASTERBUSINTERFACE=system.control_port,
                 MEMTYPE="REGISTER",
                 SLAVEBUSINTERFACE=slave,
             )
@@ -177,21 +183,25 @@ class _Writer:
         masters = dict.fromkeys(master.name for master in block.masters)
         add_buses(module, [block.slave], masters)
         memory_map = ET.SubElement(module, "MEMORYMAP")
+        leads_to = {entry: port for port, entries in self.groups.items() for entry in entries}
         for master in masters:
+            port = leads_to[block.name, master]
+            segment = self.system.memory_ports[port].segment
             add_memory_range(
                 memory_map,
                 self.board.dram_base,
                 self.board.dram_base + self.board.dram_bytes - 1,
-                ADDRESSBLOCK=f"{self.board.memory_port[2:]}_DDR_LOWOCM",
-                INSTANCE=_PS,
+                ADDRESSBLOCK=segment.rpartition("/")[2],
+                INSTANCE=self.system.instance,
                 IS_INSTRUCTION="TRUE",
                 MASTERBUSINTERFACE=master,
                 MEMTYPE="MEMORY",
-                SLAVEBUSINTERFACE=self.board.memory_port,
+                SLAVEBUSINTERFACE=port,
             )
 
     def _interrupt_controller(self, modules: ET.Element) -> None:
-        """The interrupt outputs, concatenated, into one AXI INTC on IRQ_F2P[0].
+        """The interrupt outputs, concatenated, into one AXI INTC on the first
+        interrupt of the processing system.
 
         PYNQ 3 and later does not see an interrupt that is wired straight to IRQ_F2P.
         """
@@ -211,7 +221,9 @@ class _Writer:
         add_parameters(intc, {})
         ports = ET.SubElement(intc, "PORTS")
         add_port(ports, "intr", "I", f"{_CONCAT}_dout", (_CONCAT, "dout"), count)
-        add_port(ports, "irq", "O", f"{_INTC}_irq", (_PS, "IRQ_F2P"))
+        add_port(
+            ports, "irq", "O", f"{_INTC}_irq", (self.system.instance, self.system.interrupt_pin)
+        )
         add_buses(intc, [AXI_INTC.slave], ())
 
 

@@ -36,7 +36,9 @@ def test_get_board_ignores_case_and_punctuation(name):
 def test_get_board_unknown_lists_the_known_ones():
     with pytest.raises(ConfigError) as caught:
         get_board("Arty")
-    assert str(caught.value) == "board must be one of Pynq-Z1, Pynq-Z2, not 'Arty'"
+    assert str(caught.value) == (
+        "board must be one of KV260, Pynq-Z1, Pynq-Z2, Ultra96-V2, ZCU104, not 'Arty'"
+    )
 
 
 def test_board_accepts_parts_of_its_die():

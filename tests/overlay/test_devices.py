@@ -124,7 +124,8 @@ def test_board_of_an_unknown_board_says_what_to_do(board, monkeypatch, tmp_path)
     with pytest.raises(ConfigError) as caught:
         board_of(board)
     assert str(caught.value) == (
-        "device: board must be one of Pynq-Z1, Pynq-Z2, not 'edge' or 'Arty'; set BOARD to its name"
+        "device: board must be one of KV260, Pynq-Z1, Pynq-Z2, Ultra96-V2, ZCU104, not 'edge' or "
+        "'Arty'; set BOARD to its name"
     )
 
 

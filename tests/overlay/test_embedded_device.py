@@ -50,15 +50,16 @@ def load(tmp_path, overlays, name, *bitfiles):
 @needs_pynq_31
 def test_every_variant_loads_and_runs_through_the_device_for_boards(tmp_path):
     overlays = tmp_path / "overlays"
-    for variant in variants():
+    built = [variant for variant in variants() if BOARD.name in variant.boards]
+    for variant in built:
         path = overlays / f"{variant.name}.bit"
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(empty_bitfile(variant.stem, "7z020clg484"))
         path.with_suffix(".hwh").write_text(hwh_text(variant, BOARD))
-    seen = load(tmp_path, overlays, *(variant.name for variant in variants()))
+    seen = load(tmp_path, overlays, *(variant.name for variant in built))
     assert seen["devices"] == ["EmbeddedDevice"], "the simulator keeps away from a board"
-    assert len(seen["runs"]) == len(variants())
-    for number, (variant, found) in enumerate(zip(variants(), seen["runs"], strict=True)):
+    assert len(seen["runs"]) == len(built)
+    for number, (variant, found) in enumerate(zip(built, seen["runs"], strict=True)):
         header = read_bit_header(overlays / f"{variant.name}.bit")
         assert found == {
             "device": "EmbeddedDevice",

@@ -4,7 +4,7 @@ import dataclasses
 from pathlib import Path
 
 import pytest
-from pynq.pl_server.hwh_parser import _HWHZynq
+from pynq.pl_server.hwh_parser import _HWHUltrascale, _HWHZynq
 
 from vta_pynq.errors import ConfigError
 from vta_pynq.hwh import IDENTITY_PARAMETERS, hwh_text, main, write_all
@@ -17,17 +17,18 @@ OWN = find_variant("vta1/1x16_i8w8a32_15_15_18_17")
 
 def metadata(variant, folder, **options):
     path = folder / "x.hwh"
-    path.write_text(hwh_text(variant, BOARD, **options))
+    path.write_text(hwh_text(variant, get_board(variant.boards[0]), **options))
     return _compat.parse_hwh(path)
 
 
 @pytest.mark.parametrize("variant", variants(), ids=lambda v: v.name)
 def test_hwh_gives_every_block_its_address_registers_and_identity(variant, tmp_path):
     parser = metadata(variant, tmp_path)
+    window = get_board(variant.boards[0]).pl_window
     for block in variant.design.blocks:
         entry = parser.ip_dict[f"vta/{block.name}_0"]
         assert entry["type"] == block.vlnv
-        assert entry["phys_addr"] == BOARD.pl_window + variant.address_map.offsets[block.name]
+        assert entry["phys_addr"] == window + variant.address_map.offsets[block.name]
         assert entry["addr_range"] == variant.address_map.range_bytes
         offsets = {name: r["address_offset"] for name, r in entry["registers"].items()}
         assert offsets == {r.name: r.offset for r in block.registers}
@@ -44,7 +45,9 @@ def test_hwh_gives_every_block_its_address_registers_and_identity(variant, tmp_p
 
 @pytest.mark.parametrize("variant", variants(), ids=lambda v: v.name)
 def test_hwh_is_also_read_by_the_older_parser(variant):
-    parser = _HWHZynq(hwh_data=hwh_text(variant, BOARD))
+    board = get_board(variant.boards[0])
+    kind = {"zynq7000": _HWHZynq, "zynqmp": _HWHUltrascale}[board.family]
+    parser = kind(hwh_data=hwh_text(variant, board))
     parser.get_ip() if hasattr(parser, "get_ip") else None
     assert set(parser.ip_dict) >= {f"vta/{block.name}_0" for block in variant.design.blocks}
     assert "vta" in parser.hierarchy_dict

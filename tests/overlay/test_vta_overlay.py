@@ -28,11 +28,12 @@ CASES = Path(__file__).parents[1] / "conformance"
 
 @pytest.mark.parametrize("variant", variants(), ids=lambda v: v.name)
 def test_overlay_of_every_variant_loads_and_runs(variant):
-    with open_overlay(variant.name) as overlay:
+    board = get_board(variant.boards[0])
+    with open_overlay(variant.name, board=board) as overlay:
         assert overlay.identity.variant == variant.name
         assert overlay.config == variant.config
         assert overlay.identity.profile is variant.profile
-        base = BOARD.pl_window + variant.address_map.offsets["compute"]
+        base = board.pl_window + variant.address_map.offsets["compute"]
         assert overlay.ip_dict["vta/compute_0"]["phys_addr"] == base
         assert overlay.is_loaded()
         assert isinstance(overlay, pynq.Overlay)

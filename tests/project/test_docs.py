@@ -37,6 +37,7 @@ def test_architecture_names_only_rooms_that_exist_and_all_that_do():
     assert set(named) <= set(STEP)
     assert [STEP[name] for name in named] == sorted(STEP[name] for name in named)
     there = {room for room in STEP if list(ROOT.glob(room.replace(".", "/") + "*"))}
-    # Parts of a room that another file names: config and hwh.
-    spread = {f"vta_pynq.{name}" for name in ("config_rules", "config_text", "hwh_elements")}
+    # Parts of a room that another file names: config, hwh, and descriptions.
+    parts = ("config_rules", "config_text", "hwh_elements", "overlay.json_file")
+    spread = {f"vta_pynq.{name}" for name in parts}
     assert there - spread == set(named)

@@ -19,7 +19,16 @@ ORDER = (
     ("vta_pynq.conformance", "vta_pynq.program", "vta_pynq.assembler", "vta_pynq.disassembler"),
     ("vta_pynq.lint",),
     ("vta_pynq.kernel",),
-    ("vta_pynq.overlay.descriptions", "vta_pynq.hwh", "vta_pynq.hwh_elements", "vta_pynq.cpu_ops"),
+    (
+        "vta_pynq.overlay.json_file",
+        "vta_pynq.overlay.boards",
+        "vta_pynq.overlay.descriptions",
+        "vta_pynq.overlay.processing_system",
+        "vta_pynq.hwh",
+        "vta_pynq.hwh_elements",
+        "vta_pynq.cpu_ops",
+    ),
+    ("vta_pynq.hardware",),
     ("vta_pynq.drivers",),
     (
         "vta_pynq.sim",

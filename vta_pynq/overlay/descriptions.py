@@ -1,22 +1,21 @@
-"""Boards and overlay variants, as the JSON files in `overlays/` describe them.
+"""Overlay variants, as the files in `overlays/variants` describe them, and their boards.
 
-A board file gives what the processing system and its Linux look like from software; a variant
-file gives one bitstream's design, address map, configuration, boards and clock. The numbers are
-born there (docs/overlays.md); this module reads them.
+A variant file gives one bitstream's design, address map, configuration, boards and clock. The
+numbers are born there (docs/overlays.md); this module reads them.
 """
 
 from __future__ import annotations
 
 import dataclasses
 import functools
-import json
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 from vta_pynq.config import HwConfig
 from vta_pynq.errors import ConfigError
 from vta_pynq.isa.registers import AddressMap, Design, get_design
+from vta_pynq.overlay.boards import Board, boards, get_board, overlay_folder
+from vta_pynq.overlay.json_file import JsonFile
 from vta_pynq.timing.profiles import HwProfile, get_profile
 
 __all__ = [
@@ -29,43 +28,6 @@ __all__ = [
     "read_variant",
     "variants",
 ]
-
-T = TypeVar("T")
-
-
-def _plain(name: str) -> str:
-    return "".join(filter(str.isalnum, name)).lower()
-
-
-@dataclasses.dataclass(frozen=True)
-class Board:
-    """A board as software sees it: addresses in bytes, clocks in MHz."""
-
-    name: str
-    """As `pynq.Device.name` gives it."""
-    family: str
-    arch: str
-    part: str
-    bitstream_parts: tuple[str, ...]
-    """Beginnings of the part strings of bitstreams that fit this die."""
-    pl_window: int
-    """Where the address maps of designs start."""
-    dram_base: int
-    dram_bytes: int
-    cma_base: int
-    """Where buffers usually start (the simulator always starts there)."""
-    cma_bytes: int
-    ps_clock_mhz: float
-    pll_mhz: float
-    memory_port: str
-
-    def is_called(self, name: str) -> bool:
-        """Whether `name` means this board; case, dashes and spaces do not matter."""
-        return _plain(name) == _plain(self.name)
-
-    def accepts(self, part: str) -> bool:
-        """Whether a bitstream built for `part` runs on this board."""
-        return part.startswith(self.bitstream_parts)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -80,6 +42,8 @@ class Variant:
     boards: tuple[str, ...]
     clock_mhz: float
     doc: str = ""
+    ports: str = "acp"
+    """How its masters reach memory: an option of `Board.memory_ports`."""
 
     @property
     def stem(self) -> str:
@@ -104,93 +68,19 @@ class Variant:
             "boards": list(self.boards),
             "clock_mhz": self.clock_mhz,
             "doc": self.doc,
+            "ports": self.ports,
         }
 
 
-def overlay_folder() -> Path:
-    """The folder with board and variant files, `.hwh` files and the catalogue.
-
-    It lies beside the package in a source tree and inside the installed package otherwise.
-
-    Raises
-    ------
-    ConfigError
-        Neither exists.
-    """
-    package = Path(__file__).resolve().parents[1]
-    for folder in (package.parent / "overlays", package / "overlays"):
-        if (folder / "boards").is_dir():
-            return folder
-    raise ConfigError(f"overlays: {package / 'overlays'} must exist; install vta_pynq again")
-
-
-class _Json:
-    """The object in one JSON file, with checked access to its keys."""
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        try:
-            values = json.loads(path.read_text(encoding="utf-8"))
-        except (OSError, ValueError) as error:
-            raise ConfigError(f"{path}: must be readable JSON: {error}") from None
-        if not isinstance(values, dict):
-            raise ConfigError(f"{path}: must hold an object, not {type(values).__name__}")
-        self.values: Mapping[str, Any] = values
-
-    def get(self, key: str, kind: type[T]) -> T:
-        value: Any = self.values
-        for word in key.split("."):
-            value = value.get(word) if isinstance(value, dict) else None
-        if kind is float and isinstance(value, int) and not isinstance(value, bool):
-            return kind(value)  # type: ignore[call-arg]
-        if not isinstance(value, kind) or isinstance(value, bool):
-            raise ConfigError(f"{self.path}: {key} must be a {kind.__name__}, not {value!r}")
-        return value
-
-    def strings(self, key: str) -> tuple[str, ...]:
-        values: list[Any] = self.get(key, list)
-        if not values or not all(isinstance(value, str) for value in values):
-            raise ConfigError(f"{self.path}: {key} must be a list of strings, not {values!r}")
-        return tuple(values)
-
-    def address(self, key: str) -> int:
-        text = self.get(key, str)
-        try:
-            return int(text, 16)
-        except ValueError:
-            raise ConfigError(
-                f"{self.path}: {key} must be a hexadecimal address, not {text!r}"
-            ) from None
-
-
-def _read_board(path: Path) -> Board:
-    file = _Json(path)
-    return Board(
-        name=file.get("name", str),
-        family=file.get("family", str),
-        arch=file.get("arch", str),
-        part=file.get("part", str),
-        bitstream_parts=file.strings("bitstream_parts"),
-        pl_window=file.address("pl_window"),
-        dram_base=file.address("dram.base"),
-        dram_bytes=file.get("dram.bytes", int),
-        cma_base=file.address("cma.base"),
-        cma_bytes=file.get("cma.bytes", int),
-        ps_clock_mhz=file.get("ps_clock_mhz", float),
-        pll_mhz=file.get("pll_mhz", float),
-        memory_port=file.get("memory_port", str),
-    )
-
-
 def read_variant(path: str | Path) -> Variant:
-    """Read a variant file.
+    """Read a variant file. Without `clock_mhz` the clock is that of its boards.
 
     Raises
     ------
     ConfigError
         It cannot be read, lacks a key, or names an unknown design, map or profile.
     """
-    file = _Json(Path(path))
+    file = JsonFile(Path(path))
     try:
         design = get_design(file.get("design", str))
         config = HwConfig.from_name(file.get("config", str))
@@ -208,31 +98,42 @@ def read_variant(path: str | Path) -> Variant:
         config=config,
         profile=profile,
         boards=file.strings("boards"),
-        clock_mhz=file.get("clock_mhz", float),
+        clock_mhz=_clock(file),
         doc=file.get("doc", str),
+        ports=_ports(file),
     )
 
 
-@functools.cache
-def boards() -> tuple[Board, ...]:
-    """Every board that `overlays/boards` describes, by name."""
-    found = map(_read_board, sorted((overlay_folder() / "boards").glob("*.json")))
-    return tuple(sorted(found, key=lambda board: board.name))
+def _clock(file: JsonFile) -> float:
+    """The variant's own clock, or that of its boards where it says nothing."""
+    if file.has("clock_mhz"):
+        return file.get("clock_mhz", float)
+    clocks = {board.name: board.clock_mhz for board in _boards_of(file)}
+    if len(set(clocks.values())) != 1:
+        shown = ", ".join(f"{name} {clock:g}" for name, clock in clocks.items())
+        raise ConfigError(
+            f"{file.path}: clock_mhz must be given where boards differ, not left out ({shown})"
+        )
+    return next(iter(clocks.values()))
 
 
-def get_board(name: str) -> Board:
-    """The board of that name; case, dashes and spaces do not matter.
+def _boards_of(file: JsonFile) -> list[Board]:
+    try:
+        return [get_board(name) for name in file.strings("boards")]
+    except ConfigError as error:
+        raise ConfigError(f"{file.path}: {error}") from None
 
-    Raises
-    ------
-    ConfigError
-        There is no description of it.
-    """
-    for board in boards():
-        if board.is_called(name):
-            return board
-    known = ", ".join(board.name for board in boards())
-    raise ConfigError(f"board must be one of {known}, not {name!r}")
+
+def _ports(file: JsonFile) -> str:
+    """An option that every board of the variant has."""
+    chosen = file.get("ports", str)
+    for board in _boards_of(file):
+        if chosen not in board.memory_ports:
+            known = ", ".join(board.memory_ports)
+            raise ConfigError(
+                f"{file.path}: ports must be one of {known} (of {board.name}), not {chosen!r}"
+            )
+    return chosen
 
 
 @functools.cache

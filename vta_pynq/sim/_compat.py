@@ -57,8 +57,10 @@ def choose_clocks(device: Device) -> None:
         del ps.Clocks._real_instance
     if hasattr(ps.Clocks, "set_device"):
         ps.Clocks.set_device(device)
-    elif device.arch == "armv7l":  # 3.0 asks the host's architecture instead
-        ps.Clocks._real_instance = ps._ClocksZynq()
+    else:  # 3.0 asks the host's architecture instead
+        kinds = {"armv7l": ps._ClocksZynq, "aarch64": ps._ClocksUltrascale}
+        if device.arch in kinds:
+            ps.Clocks._real_instance = kinds[device.arch]()
 
 
 def parse_hwh(path: Path) -> Any:

@@ -25,11 +25,12 @@ from vta_pynq.overlay.identity import Identity, read_identity
 from vta_pynq.sim import _compat
 from vta_pynq.sim.accelerator import AcceleratorModel
 from vta_pynq.sim.buffers import SimBuffer, SimMemory
+from vta_pynq.sim.clock_registers import clock_registers
 from vta_pynq.sim.dram import DramImages
 from vta_pynq.sim.engines import DesignEngine, EngineFactory, FastEngine
 from vta_pynq.sim.interrupts import UioLine, wire_interrupts
 from vta_pynq.sim.mapped import RegisterArray, Slave
-from vta_pynq.sim.slaves import AxiInterruptController, Bus, RegisterFile, SystemLevelControl
+from vta_pynq.sim.slaves import AxiInterruptController, Bus, RegisterFile
 from vta_pynq.sim.window import Window
 
 __all__ = ["DEFAULT_BOARD", "SimDevice", "activate"]
@@ -95,10 +96,10 @@ class SimDevice(Device):  # type: ignore[misc]  # pynq has no types
         self._pace = pace
         self._built = built
         self._lock = threading.RLock()
-        self._slcr = SystemLevelControl(self.board.ps_clock_mhz, self.board.pll_mhz)
         self._uio = UioLine()
         self._ps_bus = Bus(self._lock)
-        self._ps_bus.attach(SystemLevelControl.BASE, SystemLevelControl.RANGE_BYTES, self._slcr)
+        for base, size, registers in clock_registers(self.board):
+            self._ps_bus.attach(base, size, registers)
         self._bus = Bus(self._lock)
         self._memories: list[tuple[int, bytearray]] = []
 

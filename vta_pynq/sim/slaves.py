@@ -8,7 +8,7 @@ from collections.abc import Callable
 from vta_pynq.isa.registers import AXI_INTC, REGISTER_BYTES
 from vta_pynq.sim.mapped import Slave
 
-__all__ = ["AxiInterruptController", "Bus", "RegisterFile", "SystemLevelControl", "Traffic"]
+__all__ = ["AxiInterruptController", "Bus", "RegisterFile", "Traffic"]
 
 
 _WORD_MASK = (1 << (8 * REGISTER_BYTES)) - 1
@@ -27,26 +27,6 @@ class RegisterFile:
     def write(self, offset: int, value: int) -> None:
         """Keep `value`."""
         self.values[offset] = value & _WORD_MASK
-
-
-class SystemLevelControl(RegisterFile):
-    """The part of the Zynq-7000 SLCR that PYNQ's `Clocks` reads and writes (UG585, appendix B).
-
-    After reset all PLLs run at `pll_mhz` from a reference of `ps_clock_mhz`.
-    """
-
-    BASE = 0xF8000000
-    RANGE_BYTES = 0x1000
-    _PLL_CONTROLS = (0x100, 0x104, 0x108)
-    _PLL_FDIV_SHIFT = 12
-    _ARM_CLK_CTRL = 0x120
-    _ARM_DIVISOR = 2 << 8
-
-    def __init__(self, ps_clock_mhz: float, pll_mhz: float) -> None:
-        super().__init__()
-        for offset in self._PLL_CONTROLS:
-            self.values[offset] = round(pll_mhz / ps_clock_mhz) << self._PLL_FDIV_SHIFT
-        self.values[self._ARM_CLK_CTRL] = self._ARM_DIVISOR
 
 
 _INTC_REGISTERS = {register.offset: register.name for register in AXI_INTC.registers}
