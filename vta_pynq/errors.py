@@ -4,6 +4,7 @@ from __future__ import annotations
 
 __all__ = [
     "AsmError",
+    "BuildError",
     "CompileError",
     "ConfigError",
     "DeviceError",
@@ -52,6 +53,10 @@ class CompileError(VtaError, ValueError):
 
 class ScheduleError(VtaError, ValueError):
     """A file of tuned schedules is damaged, foreign or of another version: use another file."""
+
+
+class BuildError(VtaError):
+    """A build of hardware failed: read the log or report that the message names."""
 
 
 class ShapeError(VtaError, ValueError):
