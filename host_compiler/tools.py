@@ -16,8 +16,13 @@ from vta_pynq.timing.profiles import DEFAULT_PROFILE
 __all__ = ["compile_file", "time_operators"]
 
 
-def compile_file(path: str, shapes: Sequence[str], target: str | None) -> Program:
+def compile_file(
+    path: str, shapes: Sequence[str], target: str | None, config: str | None = None
+) -> Program:
     """Compile a quantised ONNX file; `shapes` are the texts of `--shape`.
+
+    `target` names the hardware profile, `config` the configuration; the published builds' by
+    default.
 
     Raises
     ------
@@ -26,7 +31,9 @@ def compile_file(path: str, shapes: Sequence[str], target: str | None) -> Progra
     """
     from host_compiler.compile import compile_model
 
-    return compile_model(path, None, target or DEFAULT_PROFILE, parse_shapes(shapes), progress=True)
+    return compile_model(
+        path, config, target or DEFAULT_PROFILE, parse_shapes(shapes), progress=True
+    )
 
 
 def time_operators(path: str, shapes: Sequence[str], repeat: int) -> tuple[dict[str, float], str]:

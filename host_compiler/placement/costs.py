@@ -10,9 +10,10 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 
+from vta_pynq.program import PROCESSOR_CYCLE_NS
+
 __all__ = ["STEP_NS", "cpu_cycles", "packing_cycles"]
 
-_NS_PER_CYCLE = 10.0
 STEP_NS = 20_000.0
 """Interpreter and call overhead of one processor step, and synchronising caches around it."""
 
@@ -57,11 +58,11 @@ def cpu_cycles(op: str, elements: Iterable[int], macs: int = 0) -> int:
     ns = STEP_NS + per_element * sum(elements)
     if op in _PRODUCTS:
         ns += _NS_PER_MAC * macs
-    return math.ceil(ns / _NS_PER_CYCLE)
+    return math.ceil(ns / PROCESSOR_CYCLE_NS)
 
 
 def packing_cycles(gathered: int, stored: int) -> int:
     """Estimated cycles of packing: `gathered` bytes are fetched one by one, `stored` are written
     in all, fill included."""
     ns = STEP_NS + _NS_PER_LANE * gathered + _NS_PER_STORED_BYTE * stored
-    return math.ceil(ns / _NS_PER_CYCLE)
+    return math.ceil(ns / PROCESSOR_CYCLE_NS)

@@ -1,4 +1,4 @@
-"""`vta overlays`: list, fetch, verify and describe overlays."""
+"""`vta overlays`: list, fetch, verify, describe and recommend overlays."""
 
 from __future__ import annotations
 
@@ -7,7 +7,9 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+from vta_pynq.cli import overlays_recommend
 from vta_pynq.errors import ConfigError
+from vta_pynq.hardware.provenance import PROVENANCE_FILE, read_provenance
 from vta_pynq.overlay.bitfile import read_bit_header
 from vta_pynq.overlay.catalogue import (
     Catalogue,
@@ -20,7 +22,7 @@ from vta_pynq.overlay.catalogue import (
 from vta_pynq.overlay.descriptions import Variant, find_variant, get_board, overlay_folder, variants
 from vta_pynq.overlay.locate import search_folders, user_folder
 
-HELP = "list, fetch, verify and describe overlays (bitstreams)"
+HELP = "list, fetch, verify, describe and recommend overlays (bitstreams)"
 
 _ALL = "all"
 
@@ -37,6 +39,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     command.add_argument("names", nargs="*", metavar="NAME", help="overlays (default: installed)")
     command = commands.add_parser("info", help="all about an overlay or a .bit file")
     command.add_argument("name", metavar="NAME|FILE.bit")
+    command = commands.add_parser("recommend", help=overlays_recommend.HELP)
+    overlays_recommend.add_arguments(command)
 
 
 def run(args: argparse.Namespace) -> int:
@@ -46,6 +50,7 @@ def run(args: argparse.Namespace) -> int:
         "fetch": _fetch,
         "verify": _verify,
         "info": _info,
+        "recommend": overlays_recommend.run,
     }
     return commands[args.overlays_command](args)
 
@@ -144,7 +149,26 @@ def _info_file(path: Path) -> int:
         if entry.sha256 == digest:
             _print_variant(entry.variant)
             return 0
-    print("not a published bitstream")
+    return _info_provenance(path, digest)
+
+
+def _info_provenance(path: Path, digest: str) -> int:
+    """What the `vta.json` of a build says; 1 where it is about another file."""
+    beside = path.with_name(PROVENANCE_FILE)
+    if not beside.is_file():
+        print("not a published bitstream")
+        return 0
+    content = read_provenance(beside)
+    if content["sha256"].get(path.name) != digest:
+        print(f"{beside}: is about another {path.name}; restore the files")
+        return 1
+    commit = content["source"]["commit"] or "unknown"
+    changed = " with changes" if content["source"]["dirty"] else ""
+    tools = ", ".join(f"{name} {version}" for name, version in content["tools"].items())
+    print(f"variant        {content['variant']} on {content['board']}, ports {content['ports']}")
+    print(f"configuration  {content['config']} (fingerprint {content['fingerprint']})")
+    print(f"built          from {commit}{changed}, with {tools}")
+    print(f"timing         {content['clock_mhz']:g} MHz, WNS {content['wns_ns']:g} ns")
     return 0
 
 

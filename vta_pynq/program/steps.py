@@ -163,6 +163,11 @@ class Relocations:
         return hash((self.insn.tobytes(), self.arena.tobytes()))
 
 
+PROCESSOR_CYCLE_NS = 10.0
+"""What one of a processor step's predicted `cycles` stands for: a cycle of a clock of 100 MHz,
+whatever the accelerator's clock is."""
+
+
 @dataclasses.dataclass(frozen=True)
 class LayerReport:
     """What the compiler knows about one layer of the model, for reports and `vta info`.
