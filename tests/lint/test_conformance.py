@@ -24,12 +24,27 @@ EXCEPTIONS: dict[tuple[str, str], str] = {}
 """Case and profile that are classified otherwise, and why. There are none."""
 
 
-def _names() -> list[str]:
-    return sorted(p.parent.name for p in CASES.glob("isa_*/meta.json"))
+REQUANT = "isa_requant_"
+"""Cases of the operation that no published design has; nothing is recorded of any."""
+
+
+def _names(requant: bool = False) -> list[str]:
+    names = sorted(p.parent.name for p in CASES.glob("isa_*/meta.json"))
+    return [name for name in names if name.startswith(REQUANT) == requant]
 
 
 def test_cases_are_there() -> None:
     assert len(_names()) >= 80
+    assert len(_names(requant=True)) >= 15
+
+
+@pytest.mark.parametrize("name", _names(requant=True))
+def test_lint_stream_requant_case_is_clean_where_nothing_is_in_a_hurry(name: str) -> None:
+    case = load_case(CASES / name)
+    for profile in ("functional", "vta1"):
+        assert lint_stream(case.stream, profile).findings == ()
+    hurried = {f.rule for f in lint_stream(case.stream, "hls-64bit").errors}
+    assert hurried == ({"acc-distance"} if "hazard" in case.meta["tags"] else set())
 
 
 @pytest.mark.parametrize("profile", RAN_ON)

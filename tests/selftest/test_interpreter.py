@@ -20,6 +20,8 @@ from vta_pynq.selftest.memory import Dram, pack, unpack
 from vta_pynq.stream import InstructionStream, Segment
 
 CASES = sorted((Path(__file__).parent.parent / "conformance").iterdir())
+# No published design has REQUANT, so nothing is recorded of any.
+PUBLISHED = [folder for folder in CASES if not folder.name.startswith("isa_requant_")]
 
 
 def _outcome(case: Case, profile: str) -> str:
@@ -39,13 +41,13 @@ def test_run_stream_functional_matches_expected(folder: Path) -> None:
     assert _outcome(load_case(folder), "functional") == "ok"
 
 
-@pytest.mark.parametrize("folder", CASES, ids=lambda p: p.name)
+@pytest.mark.parametrize("folder", PUBLISHED, ids=lambda p: p.name)
 def test_run_stream_hls_differs_by_as_many_bytes_as_the_design(folder: Path) -> None:
     case = load_case(folder)
     assert _outcome(case, "hls") == case.meta["verified"]["hls_c"]
 
 
-@pytest.mark.parametrize("folder", CASES, ids=lambda p: p.name)
+@pytest.mark.parametrize("folder", PUBLISHED, ids=lambda p: p.name)
 def test_run_stream_chisel_differs_by_as_many_bytes_as_the_design(folder: Path) -> None:
     case = load_case(folder)
     verified = re.match(r"ok|hang|bad\d+", case.meta["verified"]["chisel_rtl"]).group()

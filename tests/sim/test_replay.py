@@ -115,8 +115,10 @@ def test_replay_measured_profile_gives_the_recorded_counts(
     key = {"hls-128bit": "hls_rtl_L10", "chisel-64bit": "chisel_rtl_L10"}[profile]
     assert main(["replay", str(CASES), "--json", "--cycles", profile]) == 0
     found = {e["name"]: e["cycles"] for e in json.loads(capsys.readouterr().out)["cases"]}
-    recorded = {c: load_case(CASES / c).meta["cycles"][key] or None for c in found}
-    assert found == recorded
+    metas = {name: load_case(CASES / name).meta for name in found}
+    recorded = {name: m["cycles"][key] or None for name, m in metas.items() if "cycles" in m}
+    assert len(recorded) >= 80
+    assert {name: found[name] for name in recorded} == recorded
     assert main(["replay", str(CASE), "--cycles", profile]) == 0
     assert f"{recorded[CASE.name]} cycles (RTL {recorded[CASE.name]})" in capsys.readouterr().out
 

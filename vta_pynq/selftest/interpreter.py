@@ -21,7 +21,7 @@ from vta_pynq.config import Capability, HwConfig
 from vta_pynq.isa.encode import decode, decode_uops
 from vta_pynq.isa.table import TOKENS, AluOp, MemType, Module, Opcode, elem_bytes, module_of
 from vta_pynq.selftest.memory import Dram, Ints, element_shape, pack, unpack, wrap
-from vta_pynq.selftest.requant import operand_places, requantised
+from vta_pynq.selftest.requant import in_order
 from vta_pynq.stream import InstructionStream
 from vta_pynq.timing.profiles import CHISEL_64BIT
 
@@ -355,12 +355,7 @@ class Machine:
         if insn["use_bias"] or insn["use_mul"]:
             self._check(MemType.ACC, at["src"])
         acc = self.sram[MemType.ACC]
-        for dst, src in zip(at["dst"], at["src"], strict=True):
-            bias, factor = (
-                None if place is None else acc[place]
-                for place in operand_places(insn, src, len(acc))
-            )
-            result = requantised(insn, acc[dst], bias, factor, self.config.acc_width)
+        for dst, result in in_order(insn, at["dst"], at["src"], acc, self.config.acc_width):
             self._put(dst, result, result)
 
     def knows(self, opcode: int) -> bool:

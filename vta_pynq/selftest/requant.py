@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 
 from vta_pynq.selftest.memory import Ints, wrap
 
-__all__ = ["operand_places", "requantised"]
+__all__ = ["in_order", "operand_places", "requantised"]
 
 
 def operand_places(insn: np.void, src: Any, depth: int) -> tuple[Any, Any]:
@@ -44,3 +45,22 @@ def requantised(insn: np.void, x: Ints, bias: Any, factor: Any, acc_width: int) 
     value = (value + half) >> shift
     result: Ints = np.minimum(np.maximum(value, int(insn["clip_lo"])), int(insn["clip_hi"]))
     return result
+
+
+def in_order(
+    insn: np.void, dsts: Ints, srcs: Ints, acc: Ints, acc_width: int
+) -> Iterator[tuple[int, Ints]]:
+    """Destination and result of each micro-op; `acc` must have each before the next is asked for.
+
+    Parameters
+    ----------
+    dsts, srcs
+        The index of every micro-op, in the order of execution.
+    acc
+        All accumulators, sign-extended, shape (depth, batch, block).
+    """
+    for dst, src in zip(dsts.tolist(), srcs.tolist(), strict=True):
+        bias, factor = (
+            None if place is None else acc[place] for place in operand_places(insn, src, len(acc))
+        )
+        yield dst, requantised(insn, acc[dst], bias, factor, acc_width)
