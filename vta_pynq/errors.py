@@ -10,6 +10,7 @@ __all__ = [
     "DeviceError",
     "DeviceTimeout",
     "EncodeError",
+    "HardwareError",
     "IdentityError",
     "KernelError",
     "ProgramError",
@@ -73,6 +74,17 @@ class SimError(VtaError):
 
 class DeviceError(VtaError):
     """The device refused or failed; it has been reset and may be used again."""
+
+
+class HardwareError(DeviceError):
+    """The hardware reported an error: mend the program, or load the overlay that it is for.
+
+    `errors` names each module and its error bit, such as `("compute", "unknown_alu_op")`.
+    """
+
+    def __init__(self, message: str, errors: tuple[tuple[str, str], ...] = ()) -> None:
+        super().__init__(message)
+        self.errors = errors
 
 
 class DeviceTimeout(DeviceError, TimeoutError):

@@ -88,7 +88,7 @@ def test_run_engine_error_is_typed_and_the_device_goes_on(overlay: VtaOverlay):
     with overlay.load(vta_only(dense)) as model:
         assert_right(model, dense)
 
-        def fail(*arguments: object) -> None:
+        def fail(*arguments: object, **options: object) -> None:
             raise SimError("insn 3: a master left DRAM")
 
         engine.run = fail
@@ -108,7 +108,7 @@ def test_run_interrupted_while_waiting_leaves_the_device_usable(
     with overlay.load(vta_only(dense)) as model:
         assert_right(model, dense)
 
-        def interrupt(timeout_s: float) -> None:
+        def interrupt(timeout_s: float, loop: object) -> None:
             raise KeyboardInterrupt
 
         monkeypatch.setattr(overlay.accelerator, "wait", interrupt)

@@ -12,15 +12,27 @@ from vta_pynq.drivers.blocks import (
     LoadDriver,
     StoreDriver,
 )
+from vta_pynq.drivers.control import (
+    ControlDriver,
+    HardwareCounters,
+    HardwareIdentity,
+    HardwareState,
+    ModuleCounters,
+)
 from vta_pynq.drivers.drain import drain_stream
 
 __all__ = [
     "Accelerator",
     "BlockDriver",
     "ComputeDriver",
+    "ControlDriver",
     "ControlStatus",
     "FetchDriver",
+    "HardwareCounters",
+    "HardwareIdentity",
+    "HardwareState",
     "LoadDriver",
+    "ModuleCounters",
     "StoreDriver",
     "drain_stream",
 ]

@@ -1,14 +1,12 @@
 """The accelerator: submitting one stream to the four blocks and waiting for its end.
 
-The published design has one flag for "finished", `done_o` of compute, and it is stale: it keeps
-the 1 of the run before until compute starts the first instruction of the new run, which may
-itself be waiting for a token. How this driver is right whatever the timing is described in
-docs/overlays.md, "When is a run finished?".
+How the end is seen depends on the design: `vta_pynq.drivers.completion`.
 """
 
 from __future__ import annotations
 
 import asyncio
+import logging
 import math
 import numbers
 import threading
@@ -19,10 +17,15 @@ import numpy as np
 import numpy.typing as npt
 
 from vta_pynq.drivers.blocks import ComputeDriver, FetchDriver, LoadDriver, StoreDriver
+from vta_pynq.drivers.completion import Completion, FlagCompletion, StatusCompletion
+from vta_pynq.drivers.control import ControlDriver, HardwareCounters
 from vta_pynq.drivers.diagnosis import Observation, Stall, describe
+from vta_pynq.drivers.interrupt_wait import InterruptWait
 from vta_pynq.errors import DeviceError, DeviceTimeout, VtaError
 
 __all__ = ["Accelerator", "check_timeout"]
+
+_LOG = logging.getLogger("vta_pynq.drivers")
 
 _FIRST_PAUSE_S = 20e-6
 _LONGEST_PAUSE_S = 1e-3
@@ -59,9 +62,10 @@ class Accelerator:
     explain_stall
         Says why a stream, the instructions as an (n, 2) uint64 array, cannot finish; None where
         it sees no reason.
-
     check_usable
         Raises `DeviceError` where the logic no longer is what the drivers were made for.
+    control
+        The driver of the control block, of a design that has one.
 
     Attributes
     ----------
@@ -82,11 +86,19 @@ class Accelerator:
         reset_logic: Callable[[], None],
         explain_stall: Callable[[npt.NDArray[np.uint64]], Stall | None] | None = None,
         check_usable: Callable[[], None] | None = None,
+        control: ControlDriver | None = None,
     ) -> None:
         self.fetch = fetch
         self.load = load
         self.compute = compute
         self.store = store
+        self.control = control
+        self._completion: Completion = (
+            FlagCompletion(fetch, compute)
+            if control is None
+            else StatusCompletion(control, fetch, compute)
+        )
+        self._interrupt = InterruptWait(self._completion)
         self.lock = threading.RLock()
         self._reset_logic = reset_logic
         self._explain_stall = explain_stall
@@ -94,8 +106,6 @@ class Accelerator:
         self.prepared_s = 0.0
         self.submissions = 0
         self._running = False
-        self._fresh = False
-        self._begun = False
         self._stream: npt.NDArray[np.uint64] | None = None
         self._count = 0
         self._started_s = 0.0
@@ -152,9 +162,7 @@ class Accelerator:
                     "end every program with FINISH"
                 )
             self.check()
-            # Forget what the run before wrote: from here on the valid bit means this run.
-            self.compute.take_done_written()
-            self._fresh = self._begun = False
+            self._completion.arm()
             self._stream, self._count = stream, count
             self._started_s = time.monotonic()
             self.submissions += 1
@@ -165,26 +173,27 @@ class Accelerator:
         """Whether the submitted stream has ended; one look at the hardware, no waiting.
 
         True where nothing is running.
+
+        Raises
+        ------
+        HardwareError
+            The hardware reports an error; `reset` makes it usable again.
         """
         with self.lock:
             if not self._running:
                 return True
-            if not self._fresh and self.compute.take_done_written():
-                self._fresh = self._begun = True  # this run wrote the flag at least once
-            if not self.compute.done():
-                self._fresh = True  # a 0 is never the stale 1
-                return False
-            # FINISH need not be the last instruction: fetch must be free for the next start.
-            if not self._fresh or not self.fetch.status().idle:
+            if not self._completion.look():
                 return False
             self._running = False
             self._stream = None
             return True
 
-    def wait(self, timeout_s: float = 1.0) -> None:
-        """Wait until the submitted stream has ended, polling with a growing pause.
+    def wait(self, timeout_s: float = 1.0, loop: asyncio.AbstractEventLoop | None = None) -> None:
+        """Wait until the submitted stream has ended.
 
-        `timeout_s` counts from the submission.
+        `timeout_s` counts from the submission. With `loop`, an event loop that another thread
+        runs, this one sleeps until the interrupt arrives there, where the design has one;
+        otherwise it polls with a growing pause.
 
         Raises
         ------
@@ -196,6 +205,8 @@ class Accelerator:
         check_timeout(timeout_s)
         with self.lock:
             try:
+                if loop is not None and self._interrupt.usable and not self.finished():
+                    self._interrupt.announced_in(loop, self._started_s, timeout_s)
                 while not self.finished():
                     time.sleep(self._pause(timeout_s))
             except VtaError:
@@ -205,34 +216,19 @@ class Accelerator:
     async def wait_async(self, timeout_s: float = 1.0) -> None:
         """Like `wait`, letting other coroutines run meanwhile.
 
-        Where the design connects fetch's interrupt, nothing is polled until fetch has handed
-        out all instructions.
+        Where the design has an interrupt, nothing is polled until it comes: at the end of the
+        run on the own design, or when a published one with fetch's interrupt connected has
+        handed out all instructions.
         """
         check_timeout(timeout_s)
         try:
-            await self._handed_out(timeout_s)
+            if self._interrupt.usable:
+                await self._interrupt.announced(self._started_s, timeout_s)
             while not self.finished():
                 await asyncio.sleep(self._pause(timeout_s))
         except VtaError:
             self.reset()
             raise
-
-    async def _handed_out(self, timeout_s: float) -> None:
-        """Wait for fetch's interrupt, if there is one and it is still to come."""
-        interrupt = self.fetch.done_interrupt
-        if interrupt is None:
-            return
-        self.fetch.interrupt_when_done(True)
-        try:
-            # Enabled first: a fetch that is not idle now will interrupt.
-            # A wake-up may be an old one: the controller keeps the level that it saw.
-            while not self.fetch.status().idle:
-                left_s = timeout_s - (time.monotonic() - self._started_s)
-                await asyncio.wait_for(interrupt.wait(), max(left_s, 0.0))
-        except asyncio.TimeoutError:
-            pass  # the last look, and the message, are those of the polling that follows
-        finally:
-            self.fetch.interrupt_when_done(False)
 
     def run(
         self,
@@ -246,6 +242,34 @@ class Accelerator:
         with self.lock:
             self.submit(insn_phys, count, stream)
             self.wait(timeout_s)
+
+    def counters(self) -> HardwareCounters:
+        """The counters since `clear_counters`: cycles of runs, and where each module spent them.
+
+        Raises
+        ------
+        DeviceError
+            The design has none.
+        """
+        return self._counting().counters()
+
+    def clear_counters(self) -> None:
+        """Set the counters to zero.
+
+        Raises
+        ------
+        DeviceError
+            The design has none.
+        """
+        self._counting().clear_counters()
+
+    def _counting(self) -> ControlDriver:
+        if self.control is None:
+            raise DeviceError(
+                "accelerator: the design must have counters, and the published one has none; "
+                "load an overlay of design vta1"
+            )
+        return self.control
 
     def _pause(self, timeout_s: float) -> float:
         """How long to sleep before the next look.
@@ -281,7 +305,7 @@ class Accelerator:
                     active.add(block.block.name)
         return Observation(
             fetch_idle=idle,
-            compute_started=self._begun or self.compute.take_done_written(),
+            compute_started=self._completion.begun,
             done_flag=self.compute.done(),
             active=tuple(sorted(active)),
         )
@@ -295,11 +319,25 @@ class Accelerator:
     def reset(self) -> None:
         """Bring the logic back to its state after a download and set the blocks up again.
 
-        The published design has no reset register: it is downloaded again. SRAM contents,
-        queues, tokens and the done flag are new afterwards.
+        Queues, tokens and the done flag are new afterwards. A design with a control block has a
+        soft reset, which leaves SRAM as it is; where it does not end, and on the published
+        design, which has none, the bitstream is downloaded again.
         """
         with self.lock:
             self._running = False
             self._stream = None
-            self._reset_logic()
+            if not self._soft_reset():
+                self._reset_logic()
             self.prepare()
+
+    def _soft_reset(self) -> bool:
+        """Reset by register; whether that was possible."""
+        if self.control is None:
+            return False
+        try:
+            self.check()
+            self.control.reset()
+        except VtaError as error:  # stuck in a memory access, or the bus itself fails
+            _LOG.warning("%s", error)
+            return False
+        return True

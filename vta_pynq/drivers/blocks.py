@@ -6,16 +6,8 @@ import dataclasses
 from collections.abc import Mapping
 from typing import Any
 
-from pynq import DefaultIP
-
-from vta_pynq.errors import DeviceError
-from vta_pynq.isa.registers import (
-    AP_CTRL_HS,
-    DESIGNS,
-    DONE_INTERRUPT,
-    REGISTER_BYTES,
-    IpBlock,
-)
+from vta_pynq.drivers.registers import RegisterDriver
+from vta_pynq.isa.registers import AP_CTRL_HS, DESIGNS, DONE_INTERRUPT
 from vta_pynq.isa.table import Module
 
 __all__ = [
@@ -35,23 +27,11 @@ _AUTO_RESTART = _CTRL.field("AUTO_RESTART").mask
 _INTERRUPT_REGISTERS = {register.name: register for register in AP_CTRL_HS[1:]}
 _GLOBAL_ENABLE = _INTERRUPT_REGISTERS["GIER"].field("ENABLE").mask
 _DONE_ENABLE = _INTERRUPT_REGISTERS["IP_IER"].field(DONE_INTERRUPT).mask
-_VALUE_LIMIT = 1 << (8 * REGISTER_BYTES)
 
 
 def _vlnvs(module: Module) -> list[str]:
     """The VLNV of a module's block in every design."""
     return list(dict.fromkeys(design.block(module).vlnv for design in DESIGNS.values()))
-
-
-def _block_of(vlnv: str) -> IpBlock:
-    for design in DESIGNS.values():
-        block = design.block_of_vlnv(vlnv)
-        if block is not None:
-            return block
-    raise DeviceError(
-        f"driver: the block's VLNV must be one of the register table's, not {vlnv!r}; "
-        "load an overlay of this project"
-    )
 
 
 @dataclasses.dataclass(frozen=True)
@@ -64,48 +44,12 @@ class ControlStatus:
     auto_restart: bool
 
 
-class BlockDriver(DefaultIP):  # type: ignore[misc]  # pynq has no types
-    """What the drivers of all blocks share.
-
-    Attributes
-    ----------
-    block
-        The block's row in the register table.
-    """
-
-    def __init__(self, description: Mapping[str, Any]) -> None:
-        super().__init__(description=description)
-        self.block = _block_of(str(description["type"]))
-        self._offsets = {register.name: register.offset for register in self.block.registers}
-
-    def get(self, name: str) -> int:
-        """Read the register `name`; the exact unsigned value."""
-        return int(self.read(self._offsets[name]))
-
-    def set(self, name: str, value: int) -> None:
-        """Write the register `name`.
-
-        Raises
-        ------
-        DeviceError
-            The value does not fit the register.
-        """
-        if not 0 <= value < _VALUE_LIMIT:
-            raise DeviceError(
-                f"{self.block.name}.{name}: value must be in 0..{_VALUE_LIMIT - 1}, not {value}; "
-                "use buffers below 4 GiB"
-            )
-        # pynq insists on the exact type int and refuses NumPy's integers.
-        self.write(self._offsets[name], int(value))
+class BlockDriver(RegisterDriver):
+    """What the drivers of the four modules share: the `ap_ctrl_hs` protocol."""
 
     def start(self, *, forever: bool = False) -> None:
         """Start the block once, or `forever`: again whenever it has finished."""
         self.write(_CTRL.offset, _START | _AUTO_RESTART if forever else _START)
-
-    @property
-    def done_interrupt(self) -> Any:
-        """PYNQ's `Interrupt` of the block; None where the design leaves it unconnected."""
-        return getattr(self, self.block.interrupt, None)
 
     def interrupt_when_done(self, enable: bool) -> None:
         """Let the block interrupt when it is done, or no more; clears what is pending."""

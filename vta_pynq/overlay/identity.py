@@ -9,16 +9,20 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from vta_pynq.config import HwConfig
 from vta_pynq.errors import ConfigError, IdentityError
 from vta_pynq.hwh import IDENTITY_PARAMETERS
+from vta_pynq.isa.control_block import CONTROL, CONTROL_VERSION
 from vta_pynq.isa.registers import DESIGNS, Design
-from vta_pynq.overlay.descriptions import find_variant, read_variant
+from vta_pynq.overlay.descriptions import find_variant, read_variant, variants
 from vta_pynq.timing.profiles import DEFAULT_PROFILE, HwProfile, get_profile
 
-__all__ = ["Identity", "read_identity"]
+if TYPE_CHECKING:
+    from vta_pynq.drivers.control import HardwareIdentity
+
+__all__ = ["Identity", "check_hardware", "read_identity"]
 
 T = TypeVar("T")
 
@@ -81,6 +85,39 @@ def _check_fingerprint(bitfile: Path, config: HwConfig, stated: str | None) -> N
             f"{bitfile}: fingerprint must be {config.fingerprint} ({config.name}) in the .hwh "
             f"file, not {stated}; restore the file"
         )
+
+
+def check_hardware(identity: Identity, hardware: HardwareIdentity) -> None:
+    """Compare the identity of an overlay with what its hardware says about itself.
+
+    Raises
+    ------
+    IdentityError
+        They are not the same; the message names both.
+    """
+    if not hardware.is_ours:
+        major, minor = hardware.version
+        raise IdentityError(
+            f"overlay {identity}: the control block must answer with magic "
+            f"{CONTROL.register('MAGIC').reset:#010x} and version {CONTROL_VERSION[0]}.x, not "
+            f"{hardware.magic:#010x} and {major}.{minor}; the bitstream or its address map is "
+            "another one: load the .hwh file that was built with it"
+        )
+    if hardware.fingerprint != identity.config.fingerprint:
+        raise IdentityError(
+            f"overlay {identity}: the hardware must have been built for {identity.config.name} "
+            f"(fingerprint {identity.config.fingerprint}), not for "
+            f"{_name_of(hardware.fingerprint)} (fingerprint {hardware.fingerprint}); load the "
+            "files that belong to this bitstream, or build it again"
+        )
+
+
+def _name_of(fingerprint: str) -> str:
+    """The configuration with a fingerprint, where a variant has it."""
+    for variant in variants():
+        if variant.config.fingerprint == fingerprint:
+            return variant.config.name
+    return "a configuration of no known variant"
 
 
 def read_identity(bitfile: Path, ip_dict: Mapping[str, Any]) -> Identity | None:

@@ -15,17 +15,13 @@ import pynq
 
 from vta_pynq.config import HwConfig
 from vta_pynq.drivers.accelerator import Accelerator
-from vta_pynq.drivers.blocks import (
-    BlockDriver,
-    ComputeDriver,
-    FetchDriver,
-    LoadDriver,
-    StoreDriver,
-)
+from vta_pynq.drivers.blocks import ComputeDriver, FetchDriver, LoadDriver, StoreDriver
+from vta_pynq.drivers.control import ControlDriver
+from vta_pynq.drivers.registers import RegisterDriver
 from vta_pynq.errors import ConfigError, DeviceError
 from vta_pynq.overlay import buffers
 from vta_pynq.overlay.devices import board_of, choose_device, is_simulated
-from vta_pynq.overlay.identity import Identity, read_identity
+from vta_pynq.overlay.identity import Identity, check_hardware, read_identity
 from vta_pynq.overlay.locate import locate
 from vta_pynq.overlay.lock import LogicLock, default_lock_file
 from vta_pynq.overlay.stall import explain_stall
@@ -68,7 +64,7 @@ class VtaOverlay(pynq.Overlay):  # type: ignore[misc]  # pynq has no types
         The name means nothing here, the bitstream's configuration cannot be told, or its .hwh
         file is damaged.
     IdentityError
-        The bitstream's metadata contradict each other.
+        The bitstream's metadata contradict each other, or the identity register of the hardware.
     DeviceError
         Another process holds the logic, or the design has no accelerator.
     """
@@ -121,6 +117,9 @@ class VtaOverlay(pynq.Overlay):  # type: ignore[misc]  # pynq has no types
             )
         self.identity = identity
         self.config = identity.config
+        control = None if identity.design.control is None else self._driver(ControlDriver)
+        if control is not None:
+            check_hardware(identity, control.identity())
         self.accelerator = Accelerator(
             fetch=self._driver(FetchDriver),
             load=self._driver(LoadDriver),
@@ -129,9 +128,10 @@ class VtaOverlay(pynq.Overlay):  # type: ignore[misc]  # pynq has no types
             reset_logic=self._download_again,
             explain_stall=lambda words: explain_stall(words, identity.config, identity.profile),
             check_usable=self._check_usable,
+            control=control,
         )
 
-    def _driver(self, kind: type[BlockDriver]) -> Any:
+    def _driver(self, kind: type[RegisterDriver]) -> Any:
         """The driver object of the one block of a kind, wherever in the hierarchy it lies."""
         for name, entry in self.ip_dict.items():
             if entry.get("driver") is kind or entry["type"] in kind.bindto:
@@ -156,7 +156,7 @@ class VtaOverlay(pynq.Overlay):  # type: ignore[misc]  # pynq has no types
             )
 
     def _download_again(self) -> None:
-        """The only reset that the published design has."""
+        """The only reset that the published design has, and the last resort of any."""
         super().download()
 
     def download(self, dtbo: str | None = None) -> None:

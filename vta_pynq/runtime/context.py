@@ -5,6 +5,7 @@ Several contexts of one program share its constants; each can run while another 
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
@@ -73,10 +74,16 @@ class Loaded:
         submissions: Sequence[Submission],
         timeout_s: float,
         seconds: list[float] | None = None,
+        loop: asyncio.AbstractEventLoop | None = None,
     ) -> None:
         """Run a phase's submissions on the accelerator; see `DeviceQueue.run`."""
         self._queue.run(
-            self._accelerator, submissions, timeout_s, unclean=phase.strands, seconds=seconds
+            self._accelerator,
+            submissions,
+            timeout_s,
+            unclean=phase.strands,
+            seconds=seconds,
+            loop=loop,
         )
 
     def where(self, number: int) -> str:
@@ -205,12 +212,13 @@ class Context:
         outputs: Sequence[Array | None],
         timeout_s: float,
         step_s: list[float] | None = None,
+        loop: asyncio.AbstractEventLoop | None = None,
     ) -> None:
         """Execute every step once.
 
         `inputs` are checked logical arrays, `outputs` are where to leave the results; None for
         either means the tensor's own memory, which the caller reads and writes himself. `step_s`
-        is given the seconds of each step.
+        is given the seconds of each step; `loop` may wait for interrupts, see `Accelerator.wait`.
         """
         if self._unclean:
             to_device(self._distinct(self._memory))
@@ -224,7 +232,7 @@ class Context:
                 run_cpu_step(phase.step, arrays, self._loaded.where(phase.number))
             else:
                 to_device(self._distinct(phase.flush))
-                self._loaded.submit(phase, submissions, timeout_s, seconds)
+                self._loaded.submit(phase, submissions, timeout_s, seconds, loop)
             if step_s is not None:
                 step_s += _shares(phase, seconds, time.perf_counter() - begin)
         to_cpu(self._distinct(self._loaded.coherence.invalidate[-1]))

@@ -95,10 +95,17 @@ class Model:
         VtaError
             The device or an operator failed; the model may be used again.
         """
-        arrays = self._checked_inputs(inputs)
-        results = self._checked_outputs(out)
+        return self._run(self._checked_inputs(inputs), self._checked_outputs(out), timeout_s)
+
+    def _run(
+        self,
+        arrays: list[Array],
+        results: list[Array],
+        timeout_s: float,
+        loop: asyncio.AbstractEventLoop | None = None,
+    ) -> Result:
         with self._contexts.lend() as context:
-            context.run(arrays, results, timeout_s)
+            context.run(arrays, results, timeout_s, loop=loop)
         return results[0] if len(results) == 1 else tuple(results)
 
     def time_steps(
@@ -156,9 +163,14 @@ class Model:
     async def arun(self, *inputs: npt.ArrayLike, timeout_s: float = DEFAULT_TIMEOUT_S) -> Result:
         """Like `run`, letting other coroutines run meanwhile.
 
-        A cancelled run that has begun goes on in the background to its end.
+        Where the design has an interrupt, the end of an accelerator step is not polled: this
+        event loop waits for it. A cancelled run that has begun goes on in the background to its
+        end.
         """
-        return await asyncio.wrap_future(self.run_async(*inputs, timeout_s=timeout_s))
+        arrays, results = self._checked_inputs(inputs), self._checked_outputs(None)
+        loop = asyncio.get_running_loop()
+        future = self._pool().submit(self._run, arrays, results, timeout_s, loop)
+        return await asyncio.wrap_future(future)
 
     # ---- many runs -----------------------------------------------------------------------
 

@@ -1,12 +1,13 @@
 """The accelerator's queue: one user at a time, in the order of asking, always from a clean state.
 
-The published design keeps tokens, SRAM and the done flag from one stream to the next and has no
-reset but a download. Streams that pass through here leave no tokens behind; after any other the
-logic is reset first.
+Designs keep tokens, SRAM and the done flag from one stream to the next, and the published one has
+no reset but a download. Streams that pass through here leave no tokens behind; after any other
+the logic is reset first.
 """
 
 from __future__ import annotations
 
+import asyncio
 import dataclasses
 import threading
 import time
@@ -59,11 +60,13 @@ class DeviceQueue:
         *,
         unclean: bool = False,
         seconds: list[float] | None = None,
+        loop: asyncio.AbstractEventLoop | None = None,
     ) -> None:
         """Run submissions one after the other with nothing of others in between.
 
         `unclean` says that they leave the logic in a state that only a reset clears. `seconds`
-        is given the time of each, from its start until its end was seen.
+        is given the time of each, from its start until its end was seen. `loop` is an event loop
+        in which interrupts may be waited for; see `Accelerator.wait`.
 
         Raises
         ------
@@ -82,7 +85,7 @@ class DeviceQueue:
             try:
                 for submission in submissions:
                     begin = time.perf_counter()
-                    _run_one(accelerator, submission, timeout_s)
+                    _run_one(accelerator, submission, timeout_s, loop)
                     if seconds is not None:
                         seconds.append(time.perf_counter() - begin)
             finally:
@@ -101,11 +104,16 @@ def _state(accelerator: Accelerator) -> tuple[int, float, int]:
     return id(accelerator), accelerator.prepared_s, accelerator.submissions
 
 
-def _run_one(accelerator: Accelerator, submission: Submission, timeout_s: float) -> None:
+def _run_one(
+    accelerator: Accelerator,
+    submission: Submission,
+    timeout_s: float,
+    loop: asyncio.AbstractEventLoop | None,
+) -> None:
     before = accelerator.submissions
     try:
         accelerator.submit(submission.insn_phys, len(submission.words), submission.words)
-        accelerator.wait(timeout_s)
+        accelerator.wait(timeout_s, loop)
     except VtaError as error:
         if accelerator.submissions > before:  # started, and not reset by `wait`
             accelerator.reset()
