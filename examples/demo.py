@@ -4,7 +4,7 @@ Everything after the compiler is what runs on a board too: `VtaOverlay` is a `py
 the simulator takes the board's place underneath it. With a board, or VTA_DEVICE=board, the same
 lines run there.
 
-    python examples/demo.py [residual|depthwise ...] [--config NAME]
+    python examples/demo.py [residual|depthwise ...] [--config NAME | --overlay NAME]
 """
 
 from __future__ import annotations
@@ -70,16 +70,16 @@ def onnx_scores(model: bytes, images: Images) -> Scores:
     return result
 
 
-def run_network(name: str, config: HwConfig, folder: Path) -> tuple[Outcome, Program]:
+def run_network(name: str, overlay: VtaOverlay, folder: Path) -> tuple[Outcome, Program]:
     """Quantise, compile, run all held-out images."""
     calibration, _ = load_images("calibration_images")
     images, labels = load_images("test_images")
     source = FOLDER / f"digits_{name}.onnx"
     quantised = quantize_model(source, calibration, per_channel=True).model.SerializeToString()
     file = folder / f"{name}.vta"
-    compile_model(quantised, config, shapes={"batch": 1}, name=name).save(file)
+    target = overlay.identity.profile.name
+    compile_model(quantised, overlay.config, target, shapes={"batch": 1}, name=name).save(file)
     scores = []
-    overlay = VtaOverlay(config.name)
     with overlay.load(file) as model:
         begin = time.perf_counter()
         for image in images:
@@ -131,22 +131,25 @@ def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
     parser.add_argument("network", nargs="*", help=f"of {', '.join(NETWORKS)} (default: all)")
     parser.add_argument("--config", default=HwConfig().name, help="default: %(default)s")
+    parser.add_argument("--overlay", help="one of 'vta overlays list' (default: the config's)")
     args = parser.parse_args(argv)
     unknown = set(args.network) - set(NETWORKS)
     if unknown:
         parser.error(f"network must be one of {', '.join(NETWORKS)}, not {min(unknown)!r}")
     good = True
     images, labels = load_images("test_images")
-    with tempfile.TemporaryDirectory() as folder:
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        VtaOverlay(args.overlay or args.config) as overlay,
+    ):
         for number, name in enumerate(args.network or NETWORKS):
-            outcome, program = run_network(name, HwConfig.from_name(args.config), Path(folder))
+            outcome, program = run_network(name, overlay, Path(folder))
             found = outcome.device.argmax(1)
             if not number:
                 wrong = np.flatnonzero(found != labels)[:1]
                 chosen = np.concatenate([np.arange(6 - len(wrong)), wrong])
                 print(show_images(images[chosen], labels[chosen], found[chosen]), end="\n\n")
-            device = VtaOverlay(args.config).device
-            where = f"{device.name} ({type(device).__name__})"
+            where = f"{overlay.device.name} ({type(overlay.device).__name__})"
             print(describe(name, outcome, program, where))
             good = good and outcome.good
     if not good:

@@ -20,10 +20,11 @@ from vta_pynq.sim.device import SimDevice, activate
 from vta_pynq.sim.engines import DesignEngine
 from vta_pynq.timing.profiles import get_profile
 
+OWN = "vta1/1x16_i8w8a32_15_15_18_17"
 CONFIG_NAME = "1x16_i8w8a32_15_15_18_17"
 NAMES = [
-    "Python", "numpy", "pynq", "extensions", "device", "memory", "overlay", "metadata", "clock",
-    "registers", *(f"self-test {name}" for name in SELF_TESTS),
+    "Python", "numpy", "pynq", "extensions", "device", "memory", "overlay", "metadata", "identity",
+    "clock", "registers", *(f"self-test {name}" for name in SELF_TESTS),
 ]  # fmt: skip
 CONFIGS = (
     CONFIG_NAME,
@@ -118,6 +119,21 @@ def test_doctor_engine_that_stops_fails_the_self_tests_only():
     assert found["registers"].state == "ok"
     first = found["self-test fetch"]
     assert first.state == "fail" and "engine must run" in first.found and first.advice == "mend it"
+
+
+def test_doctor_shows_what_the_hardware_says_about_itself():
+    published = checks()["identity"]
+    assert published.found == "design 'published', which cannot tell: taken from its files"
+    own = checks(OWN)
+    assert [c for c in own.values() if c.state != "ok"] == []
+    assert own["identity"].found == (
+        "design 'vta1' 1.0, fingerprint 4cc6f32c6f17e929, can alu_mul, alu_requant, counters, "
+        "identity, interrupt, load_acc8, soft_reset"
+    )
+    with VtaOverlay(OWN, device=activate(SimDevice(tag="doctor"))) as overlay:
+        overlay.accelerator.control.get = lambda name: 3
+        check = overlay_health._identity(overlay)
+    assert check.state == "fail" and check.found.endswith(f"; {overlay.config.name} was expected")
 
 
 def test_doctor_stuck_register_bit_is_found():

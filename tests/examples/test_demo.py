@@ -7,12 +7,20 @@ import re
 import pytest
 
 from examples import demo
+from vta_pynq.overlay.descriptions import find_variant
+
+PUBLISHED = "pynq/0.0.2/1x16_i8w8a32_15_15_18_17"
+OWN = "vta1/1x16_i8w8a32_15_15_18_17"
 
 
-@pytest.mark.parametrize("network", demo.NETWORKS)
-def test_demo_network_is_as_accurate_as_float(network, capsys):
-    assert demo.main([network]) == 0
+@pytest.mark.parametrize(
+    ("network", "overlay"),
+    [*((name, PUBLISHED) for name in demo.NETWORKS), (demo.NETWORKS[0], OWN)],
+)
+def test_demo_network_is_as_accurate_as_float(network, overlay, capsys):
+    assert demo.main([network, "--overlay", overlay]) == 0
     text = capsys.readouterr().out
+    assert find_variant(overlay).config.name in text
     found = [float(share) for share in re.findall(r"([\d.]+)%  on", text)]
     assert len(found) == 3
     on_device, quantised, real = found

@@ -88,7 +88,7 @@ def test_run_engine_error_is_typed_and_the_device_goes_on(overlay: VtaOverlay):
     with overlay.load(vta_only(dense)) as model:
         assert_right(model, dense)
 
-        def fail(*arguments: object, **options: object) -> None:
+        def fail(*arguments: object) -> None:
             raise SimError("insn 3: a master left DRAM")
 
         engine.run = fail

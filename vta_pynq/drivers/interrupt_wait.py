@@ -56,10 +56,12 @@ class InterruptWait:
         self, loop: asyncio.AbstractEventLoop, started_s: float, timeout_s: float
     ) -> None:
         """`announced`, for a thread that does not run `loop`; back at once where that cannot."""
+        if not loop.is_running():
+            return
         coroutine = self.announced(started_s, timeout_s)
         try:
             future = asyncio.run_coroutine_threadsafe(coroutine, loop)
-        except RuntimeError:  # the loop is closed
+        except RuntimeError:  # it was closed this moment
             coroutine.close()
             return
         while not future.done():

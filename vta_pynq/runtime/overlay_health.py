@@ -87,6 +87,28 @@ def _metadata(loaded: VtaOverlay) -> Check:
     return Check("metadata", "ok", f".hwh agrees with the register table of '{design.name}'")
 
 
+def _identity(loaded: VtaOverlay) -> Check:
+    """What the hardware itself says, where it can; loading has compared it with the metadata."""
+    design = loaded.identity.design
+    control = loaded.accelerator.control
+    if control is None:
+        return Check(
+            "identity", "ok", f"design '{design.name}', which cannot tell: taken from its files"
+        )
+    found = control.identity()
+    version = ".".join(map(str, found.version))
+    source = f", source {found.source}" if found.source else ""
+    able = ", ".join(sorted(map(str, found.capabilities))) or "none"
+    text = f"design '{design.name}' {version}{source}, fingerprint {found.fingerprint}, can {able}"
+    missing = loaded.config.capabilities ^ found.capabilities
+    if found.fingerprint == loaded.config.fingerprint and not missing:
+        return Check("identity", "ok", text)
+    return Check(
+        "identity", "fail", f"{text}; {loaded.config.name} was expected",
+        "load the files that belong to this bitstream, or build it again",
+    )  # fmt: skip
+
+
 def _clock(loaded: VtaOverlay) -> Check:
     import pynq
 
@@ -150,6 +172,7 @@ def _self_test(loaded: VtaOverlay, module: str) -> Check:
 
 OVERLAY_CHECKS: Mapping[str, Callable[[VtaOverlay], Check]] = {
     "metadata": _metadata,
+    "identity": _identity,
     "clock": _clock,
     "registers": _registers,
     **{f"self-test {name}": functools.partial(_self_test, module=name) for name in SELF_TESTS},

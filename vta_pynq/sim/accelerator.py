@@ -230,7 +230,11 @@ class AcceleratorModel:
                 self._write_done_flag(0)
             self._step("compute")
         try:
-            outcome = self.engine.run(phys, count, bases, reports_errors=self.own is not None)
+            outcome = (
+                self.engine.run(phys, count, bases)
+                if self.own is None
+                else self.engine.run(phys, count, bases, reports_errors=True)
+            )
         except Exception as error:
             _LOG.warning("the accelerator stopped: %s", error)
             with self._lock:
