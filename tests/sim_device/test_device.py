@@ -316,3 +316,4 @@ def test_download_where_the_engine_was_not_built_says_so(tmp_path):
     device = activate(SimDevice(tag="unbuilt", engine=missing))
     with pytest.raises(SimError, match=r"vta_pynq\.sim\._engine must be built .*; run 'pip"):
         pynq.Overlay(write_design(tmp_path), device=device)
+    activate(SimDevice(tag="built"))  # later tests take the active device
