@@ -14,6 +14,7 @@ from tests.sim_device.rig import (
     LOAD_NOP,
     AddOne,
     Gate,
+    assert_waits_without_polling,
     open_overlay,
     put,
     stream,
@@ -232,15 +233,7 @@ def test_wait_async_sleeps_until_the_interrupt_at_the_end_of_the_run():
             words = stream([COMPUTE_NOP, FINISH], overlay.config)
             buffer = put(overlay, words)
             for _ in range(3):
-                gate.close("done")
-                overlay.accelerator.submit(buffer.device_address, len(words), words)
-                waiting = asyncio.ensure_future(overlay.accelerator.wait_async(DEADLINE_S))
-                await asyncio.sleep(0.05)
-                before = overlay.device.bus_accesses
-                await asyncio.sleep(0.1)
-                assert overlay.device.bus_accesses == before and not waiting.done()
-                gate.open("done")
-                await waiting
+                await assert_waits_without_polling(overlay, gate, buffer, words)
                 assert overlay.accelerator.control.get("INTERRUPT_ENABLE") == 0
                 overlay.accelerator.run(buffer.device_address, len(words), DEADLINE_S)
 

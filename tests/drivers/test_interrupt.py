@@ -4,7 +4,15 @@ import asyncio
 
 import pytest
 
-from tests.sim_device.rig import COMPUTE_NOP, DEADLINE_S, FINISH, Gate, put, stream
+from tests.sim_device.rig import (
+    COMPUTE_NOP,
+    DEADLINE_S,
+    FINISH,
+    Gate,
+    assert_waits_without_polling,
+    put,
+    stream,
+)
 from tests.sim_device.test_device import write_design
 from vta_pynq.errors import DeviceTimeout
 from vta_pynq.overlay.vta_overlay import VtaOverlay
@@ -24,15 +32,7 @@ def test_wait_async_sleeps_until_the_interrupt(tmp_path):
             words = stream([COMPUTE_NOP, FINISH])
             buffer = put(overlay, words)
             for _ in range(3):
-                gate.close("done")
-                overlay.accelerator.submit(buffer.device_address, len(words), words)
-                waiting = asyncio.ensure_future(overlay.accelerator.wait_async(DEADLINE_S))
-                await asyncio.sleep(0.05)
-                before = overlay.device.bus_accesses
-                await asyncio.sleep(0.1)
-                assert overlay.device.bus_accesses == before and not waiting.done()
-                gate.open("done")
-                await waiting
+                await assert_waits_without_polling(overlay, gate, buffer, words)
                 # Nothing is pending, nor enabled, for whoever polls next.
                 fetch = overlay.accelerator.fetch
                 assert [fetch.get(name) for name in ("GIER", "IP_IER", "IP_ISR")] == [0, 0, 0]

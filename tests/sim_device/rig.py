@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import threading
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -82,6 +83,21 @@ def run(overlay: VtaOverlay, words: np.ndarray, timeout_s: float = DEADLINE_S) -
     """Run a stream and wait for its end."""
     buffer = put(overlay, words)
     overlay.accelerator.run(buffer.device_address, len(words), timeout_s, words)
+
+
+async def assert_waits_without_polling(
+    overlay: VtaOverlay, gate: Gate, buffer: Any, words: np.ndarray
+) -> None:
+    """Submit a stream that stands at "done", and wait: no register is accessed until it goes on."""
+    gate.close("done")
+    overlay.accelerator.submit(buffer.device_address, len(words), words)
+    waiting = asyncio.ensure_future(overlay.accelerator.wait_async(DEADLINE_S))
+    await asyncio.sleep(0.05)
+    before = overlay.device.bus_accesses
+    await asyncio.sleep(0.1)
+    assert overlay.device.bus_accesses == before and not waiting.done()
+    gate.open("done")
+    await waiting
 
 
 class AddOne:
