@@ -1,4 +1,4 @@
-"""GEMM and ALU operations through the kernel builder, planned once for each form."""
+"""GEMM and ALU operations, planned once for each form."""
 
 from __future__ import annotations
 
@@ -7,8 +7,9 @@ from collections.abc import Hashable
 import numpy as np
 import numpy.typing as npt
 
+from host_compiler.lower.ahead import Ahead
 from vta_pynq.isa.table import AluOp
-from vta_pynq.kernel import KernelBuilder, Plan
+from vta_pynq.kernel import MicroOps, Plan
 
 __all__ = ["Issuer"]
 
@@ -17,17 +18,17 @@ Loop = tuple[int, int, int, int]
 
 
 class Issuer:
-    """Issues operations on a builder and keeps their plans."""
+    """Issues operations and keeps their plans."""
 
-    def __init__(self, builder: KernelBuilder) -> None:
-        self._builder = builder
+    def __init__(self, ahead: Ahead) -> None:
+        self._ahead = ahead
         self._plans: dict[Hashable, list[Plan]] = {}
 
     def known(self, key: Hashable) -> bool:
         """Whether plans are kept under a key; if so they are issued."""
         plans = self._plans.get(key)
         for plan in plans or ():
-            self._builder.issue(plan)
+            self._ahead.issue(plan)
         return plans is not None
 
     def keep(self, key: Hashable, plans: list[Plan]) -> None:
@@ -42,8 +43,8 @@ class Issuer:
         """Issue a GEMM."""
         key = ("gemm", reset, dst.tobytes(), _key(src), _key(wgt), loops)
         if not self.known(key):
-            uops = self._builder.uops(dst, src, wgt)
-            self.keep(key, [self._builder.plan_gemm(uops, *_kept(loops), reset=reset)])
+            uops = MicroOps(dst, src, wgt)
+            self.keep(key, [self._ahead.plan_gemm(uops, *_kept(loops), reset=reset)])
 
     def alu(
         self, op: AluOp, imm: int | None, dst: Ints, src: Ints, loops: tuple[Loop, ...]
@@ -51,8 +52,8 @@ class Issuer:
         """Issue an ALU operation."""
         key = (op, imm, dst.tobytes(), src.tobytes(), loops)
         if not self.known(key):
-            uops = self._builder.uops(dst, src)
-            self.keep(key, [self._builder.plan_alu(op, uops, *_kept(loops), imm=imm)])
+            uops = MicroOps(dst, src)
+            self.keep(key, [self._ahead.plan_alu(op, uops, *_kept(loops), imm=imm)])
 
 
 def _key(values: Ints | int) -> Hashable:

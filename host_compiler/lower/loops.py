@@ -13,7 +13,7 @@ from host_compiler.schedule.parameters import LOOP_MODES
 __all__ = ["choose_loops"]
 
 _INSTRUCTION = 26
-_UOP_LOAD = 52
+_UOP_LOAD = 12
 """Weights of the choice, about the cycles of an instruction and of a load of micro-ops. They only
 rank modes; the cycle model has the last word."""
 

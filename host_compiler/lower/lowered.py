@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 
 import numpy as np
 import numpy.typing as npt
@@ -15,7 +16,7 @@ from host_compiler.lower.slots import assign_slots
 from host_compiler.lower.terms import TermWork
 from host_compiler.lower.tiling import Tile, tiles
 from host_compiler.lower.vectors import VectorSet
-from host_compiler.lower.work import Item, WeightKey, Work, work_of_tile
+from host_compiler.lower.work import Item, PieceKey, WeightKey, Work, work_of_tile
 from host_compiler.schedule.parameters import Schedule
 from vta_pynq.errors import CompileError
 
@@ -31,7 +32,6 @@ class Places:
     """First elements of what lies in the SRAMs, and sizes of the slots."""
 
     inp_base: int
-    inp_slot: int
     addend_base: int
     """First weight tile of the addends."""
     wgt_base: int
@@ -62,6 +62,8 @@ class Lowered:
     inp_slots, inp_loads, wgt_slots, wgt_loads
         For each entry of `work`: slot and whether it is loaded first; -1 and False where it
         needs none.
+    inp_places
+        First element of each input slot.
 
     Raises
     ------
@@ -83,22 +85,23 @@ class Lowered:
         for tile in self.tiles:
             self.work += work_of_tile(
                 tile, prepared.terms, self.chunk, len(prepared.stages), prepared.stage_space,
-                schedule.group,
+                schedule.group, schedule.packed,
             )  # fmt: skip
         items = [w if isinstance(w, Item) else None for w in self.work]
         inp = [None if w is None else w.piece for w in items]
         wgt = [None if w is None else w.weights for w in items]
         self.inp_slots, self.inp_loads = assign_slots(inp, schedule.inp_slots)
+        self.inp_places = self._input_places(inp)
         self.wgt_slots, self.wgt_loads = assign_slots(wgt, schedule.wgt_slots)
         order = dict.fromkeys(key for key in wgt if key is not None)
         self.weight_order: list[WeightKey] = list(order)
 
     # ---- sizes ---------------------------------------------------------------------------
 
-    def _pixels(self, work: TermWork) -> int:
+    def _pixels(self, work: TermWork, packed: bool) -> int:
         """Largest number of source pixels of one block that a tile needs."""
         space = self.prepared.stage_space[work.stage]
-        sizes = (work.area(t.rows[space], t.cols[space]) for t in self._places_of.values())
+        sizes = (work.area(t.rows[space], t.cols[space], packed) for t in self._places_of.values())
         return max((area.pixels for area in sizes if area is not None), default=0)
 
     def _chunks(self) -> list[int]:
@@ -107,7 +110,7 @@ class Lowered:
         terms, schedule = self.prepared.terms, self.schedule
         if not terms:
             return []
-        self._sizes = [self._pixels(work) for work in terms]
+        self._sizes = [self._pixels(work, schedule.packed > 0) for work in terms]
         main = max(terms, key=lambda w: (int(w.pairs.sum()) * len(w.term.taps), -w.index))
         size = min(schedule.in_blocks, main.in_blocks)
         inp = max(1, size * self._sizes[main.index])
@@ -140,13 +143,13 @@ class Lowered:
     def _place(self) -> Places:
         prepared, schedule = self.prepared, self.schedule
         config, terms = prepared.target.config, prepared.terms
-        inp_slot = max((c * s for c, s in zip(self.chunk, self._sizes, strict=True)), default=0)
         shared = sum(work.shared is not None for work in terms)
         wgt_slot = max((self._tile_count(w, self.chunk[w.index]) for w in terms), default=0)
         addends = len(self.vectors.as_tiles)
         inp_base = 1 if addends else 0
         wgt_base = shared + addends * prepared.out_blocks
-        self._fit("input", inp_base + schedule.inp_slots * inp_slot, config.inp_depth)
+        piece = max((c * s for c, s in zip(self.chunk, self._sizes, strict=True)), default=0)
+        self._fit("input", inp_base + piece, config.inp_depth)
         self._fit("weight", wgt_base + schedule.wgt_slots * wgt_slot, config.wgt_depth)
         spaces = len(prepared.spaces.extents)
         pixels = [max(t.pixels(s) for t in self._places_of.values()) for s in range(spaces)]
@@ -163,9 +166,18 @@ class Lowered:
         self._fit("accumulator", vectors + tiles_need, depth)
         if schedule.acc_slots < -(-schedule.blocks // schedule.group):
             raise Unfit(f"layer {prepared.layer.name}: a tile needs more accumulator slots")
-        return Places(
-            inp_base, inp_slot, shared, wgt_base, wgt_slot, vectors, acc_slot, area, stay, blocks
-        )
+        return Places(inp_base, shared, wgt_base, wgt_slot, vectors, acc_slot, area, stay, blocks)
+
+    def _input_places(self, pieces: list[PieceKey | None]) -> list[int]:
+        """First element of each input slot, which is as large as the largest piece in it."""
+        sizes = [0] * self.schedule.inp_slots
+        for slot, piece in zip(self.inp_slots, pieces, strict=True):
+            if piece is not None:
+                blocks = piece.blocks[1] - piece.blocks[0]
+                sizes[slot] = max(sizes[slot], piece.area.pixels * blocks)
+        ends = list(itertools.accumulate(sizes, initial=self.places.inp_base))
+        self._fit("input", ends[-1], self.prepared.target.config.inp_depth)
+        return ends[:-1]
 
     def _fit(self, what: str, need: int, depth: int) -> None:
         if need > depth:
@@ -179,6 +191,23 @@ class Lowered:
     def acc_slot_of(self, tile: Tile, group: int) -> int:
         """The accumulator slot of a group of a tile."""
         return (self._numbers[tile] * self.groups + group) % self.schedule.acc_slots
+
+    @property
+    def all_at_once(self) -> bool:
+        """Whether every group of every tile has accumulators of its own."""
+        return len(self.tiles) * self.groups <= self.schedule.acc_slots and self.places.vectors_stay
+
+    def first_weights(self, most: int) -> list[int]:
+        """The first items, at most `most`, whose weights go into slots that held none before."""
+        used: set[int] = set()
+        found: list[int] = []
+        for at, load in enumerate(self.wgt_loads):
+            if load:
+                if len(found) == most or self.wgt_slots[at] in used:
+                    break
+                used.add(self.wgt_slots[at])
+                found.append(at)
+        return found
 
     def acc_slot(self, item: Item) -> int:
         """The accumulator slot of an item."""

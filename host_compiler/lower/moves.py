@@ -45,6 +45,9 @@ def load_moves(ref: TensorRef, n: int, blocks: Range2, area: Area, sram: int) ->
     if rows == 1:
         yield Move(sram, start, count, cols, plane)
         return
+    if plane == rows * area.rows.stride * width:
+        yield Move(sram, start, count * rows, cols, area.rows.stride * width)
+        return
     for number in range(count):
         yield Move(
             sram + number * rows * cols, start + number * plane, rows, cols,

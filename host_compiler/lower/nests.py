@@ -18,6 +18,9 @@ from host_compiler.lower.axes import AxisRun
 
 __all__ = ["Cell", "GemmNest", "ItemShape", "Pairs", "build_nests", "count_nests"]
 
+TAPS = "vh"
+"""The mode whose loops run over the taps."""
+
 Ints = npt.NDArray[np.int64]
 Loop = tuple[int, int, int, int]
 
@@ -102,6 +105,9 @@ def cells_of(shape: ItemShape) -> list[Cell]:
 
 def _groups(cells: Sequence[Cell], mode: str) -> Iterator[list[Cell]]:
     """The cells of each instruction."""
+    if mode == TAPS:
+        yield from ([cell] for cell in cells)
+        return
     keys: dict[tuple[AxisRun | None, int, AxisRun | None], list[Cell]] = {}
     for cell in cells:
         row, width = (cell.row, cell.col.width) if "y" in mode else (None, 0)
@@ -138,6 +144,36 @@ def _pair_parts(pairs: Pairs, mode: str) -> tuple[list[Loop], Ints, Ints, Ints] 
     return loops, columns[:, 0], columns[:, 1], columns[:, 2]
 
 
+@dataclasses.dataclass(frozen=True)
+class _TapGrid:
+    """Taps of a cell as two loops: (count, source step, tile step) along rows and columns."""
+
+    down: tuple[int, int, int]
+    across: tuple[int, int, int]
+
+
+def _tap_grid(shape: ItemShape, cell: Cell) -> _TapGrid | None:
+    """The taps of a cell as a grid whose sources and tiles advance by constant steps; None where
+    they are none. Taps come row by row."""
+    rows = sorted({row for _, row, _ in cell.taps})
+    cols = sorted({col for _, _, col in cell.taps})
+    height, width = len(rows), len(cols)
+    places = [(row, col) for row in rows for col in cols]
+    if [(row, col) for _, row, col in cell.taps] != places:
+        return None
+    tiles = np.array([shape.taps[n][3] for n, _, _ in cell.taps], np.int64).reshape(height, width)
+    steps = []
+    for positions, along in ((rows, tiles), (cols, tiles.T)):
+        apart, tile = np.diff(positions), np.diff(along, axis=0)
+        if not len(apart):
+            steps.append((1, 0, 0))
+            continue
+        if (apart != apart[0]).any() or (tile != tile[0, 0]).any() or tile[0, 0] < 0:
+            return None
+        steps.append((len(positions), int(apart[0]), int(tile[0, 0])))
+    return _TapGrid(*steps)
+
+
 def count_nests(shape: ItemShape, mode: str, distance: int) -> tuple[int, int] | None:
     """Instructions and micro-ops of `build_nests`; None where the mode does not suit.
 
@@ -151,6 +187,15 @@ def count_nests(shape: ItemShape, mode: str, distance: int) -> tuple[int, int] |
     out_count = len(np.unique(outs))
     instructions = uops = 0
     for group in _groups(cells_of(shape), mode):
+        if mode == TAPS:
+            cell = group[0]
+            pixels = cell.row.count * cell.col.count
+            again = len(cell.taps) > 1 or len(outs) > out_count
+            if _tap_grid(shape, cell) is None or (again and pixels * out_count < distance):
+                return None
+            instructions += 1
+            uops += pixels * len(outs)
+            continue
         reach: dict[int, int] = {}
         for cell in group:
             for number, _, _ in cell.taps:
@@ -182,7 +227,7 @@ def build_nests(shape: ItemShape, mode: str) -> list[GemmNest]:
     for group in _groups(cells_of(shape), mode):
         keys, dsts, srcs, wgts = [], [], [], []
         for cell in group:
-            tap, row, col = np.array(cell.taps, np.int64).T
+            tap, row, col = np.array(cell.taps[: 1 if mode == TAPS else None], np.int64).T
             j = np.arange(1 if "y" in mode else cell.row.count)
             k = np.arange(1 if "x" in mode else cell.col.count)
             down = (cell.row.first + j * cell.row.advance) * (cell.col.width or shape.acc_width)
@@ -211,6 +256,13 @@ def build_nests(shape: ItemShape, mode: str) -> list[GemmNest]:
         order = np.argsort(np.concatenate(keys), kind="stable")
         first = group[0]
         loops = list(pair_loops)
+        if mode == TAPS:
+            grid = _tap_grid(shape, first)
+            assert grid is not None, "count_nests says whether a mode suits"
+            (height, down, tile_down), (width, across, tile_across) = grid.down, grid.across
+            loops = [
+                (height, 0, down * shape.inp_width, tile_down), (width, 0, across, tile_across)
+            ]  # fmt: skip
         if "x" in mode and first.col.count > 1:
             loops.insert(0, (first.col.count, first.col.advance, first.col.step, 0))
         if "y" in mode and first.row.count > 1:

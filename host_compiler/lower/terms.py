@@ -75,9 +75,14 @@ class TermWork:
         """Ranges of input blocks that are worked on together."""
         return [(i, min(i + size, self.in_blocks)) for i in range(0, self.in_blocks, size)]
 
-    def area(self, rows: tuple[int, int], cols: tuple[int, int]) -> Area | None:
-        """What the outputs of a tile read; None where every tap lies outside."""
-        return window_area(self.rows, self.cols, rows, cols, self._gap)
+    def area(
+        self, rows: tuple[int, int], cols: tuple[int, int], packed: bool = False
+    ) -> Area | None:
+        """What the outputs of a tile read, as it is loaded; None where every tap lies outside.
+
+        With `packed` nothing but rows that are read.
+        """
+        return window_area(self.rows, self.cols, rows, cols, -1 if packed else self._gap)
 
 
 def window_area(
@@ -89,7 +94,8 @@ def window_area(
 ) -> Area | None:
     """Rows and columns of the source that a rectangle of outputs needs, as they are loaded.
 
-    Rows that nothing reads are skipped where that saves more than `gap` elements each.
+    Rows that nothing reads are skipped where that saves more than `gap` elements each; negative:
+    always, and then rows that are needed nearly whole are not loaded whole.
     """
     down, across = row_taps.window(*rows), col_taps.window(*cols)
     if down is None or across is None:
@@ -97,7 +103,7 @@ def window_area(
     # Columns are loaded without gaps; a row that is needed nearly whole is loaded whole, because
     # whole rows make one long transfer.
     across = Window(across.begin, across.end)
-    if 4 * len(across) >= 3 * col_taps.extent:
+    if (gap >= 0 or down.stride == 1) and 4 * len(across) >= 3 * col_taps.extent:
         across = Window(0, col_taps.extent)
         if (down.stride - 1) * col_taps.extent <= gap:
             down = Window(down.begin, down.end)

@@ -8,6 +8,7 @@ needs of the others, and a range of output channel blocks.
 from __future__ import annotations
 
 import dataclasses
+import itertools
 from collections.abc import Iterator, Sequence
 
 from host_compiler.layer import Layer, Pool
@@ -72,14 +73,21 @@ def tiles(spaces: Spaces, schedule: Schedule, images: int, out_blocks: int) -> I
     height, width = spaces.extents[-1]
     rows = [spaces.back(0, r) for r in tiles_of(height, schedule.rows)]
     cols = [spaces.back(1, r) for r in tiles_of(width, schedule.cols)]
-    blocks = [
-        (begin, min(begin + schedule.blocks, out_blocks))
-        for begin in range(0, out_blocks, schedule.blocks)
-    ]
+    blocks = _block_ranges(schedule, out_blocks)
     places = [(n, r, c) for n in range(images) for r in rows for c in cols]
     if schedule.channels_outer:
         return (Tile(*place, b) for b in blocks for place in places)
     return (Tile(*place, b) for place in places for b in blocks)
+
+
+def _block_ranges(schedule: Schedule, out_blocks: int) -> list[Range2]:
+    """The output channel blocks of the tiles of one place."""
+    ends = schedule.end_blocks
+    if not ends or out_blocks <= 2 * ends:
+        edges = [*range(0, out_blocks, schedule.blocks), out_blocks]
+    else:
+        edges = [0, *range(ends, out_blocks - ends, schedule.blocks), out_blocks - ends, out_blocks]
+    return list(itertools.pairwise(edges))
 
 
 def groups_of(blocks: Range2, group: int) -> list[Range2]:

@@ -7,6 +7,8 @@ its row's weights, plus the last weight.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import numpy.typing as npt
 
@@ -72,6 +74,10 @@ class VectorSet:
                 _note(vector, self.in_acc, self._acc_ids)
         for vector in prepared.step_vectors:
             _note(vector, self.in_acc, self._acc_ids)
+
+    def by_alu(self, vectors: Sequence[Ints]) -> bool:
+        """Whether none of some vectors is a weight tile."""
+        return not any(vector.tobytes() in self._tile_ids for vector in vectors)
 
     def acc_number(self, vector: Ints) -> int:
         """The number of a vector in the accumulator."""

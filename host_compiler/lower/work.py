@@ -60,7 +60,7 @@ Work = Item | Finish
 
 def work_of_tile(
     tile: Tile, terms: Sequence[TermWork], chunk: Sequence[int], stages: int,
-    spaces_of_stage: Sequence[int], group: int,
+    spaces_of_stage: Sequence[int], group: int, packed: int,
 ) -> list[Work]:  # fmt: skip
     """Everything to do for one tile. `chunk` gives input blocks of an item for each term.
 
@@ -75,10 +75,10 @@ def work_of_tile(
         for work in terms:
             if work.stage != stage:
                 continue
-            area = work.area(tile.rows[space], tile.cols[space])
-            if area is None:
-                continue
-            for ins in work.chunks(chunk[work.index]):
+            for at, ins in enumerate(work.chunks(chunk[work.index])):
+                area = work.area(tile.rows[space], tile.cols[space], at < packed)
+                if area is None:
+                    break
                 for number, outs in enumerate(groups):
                     if not work.pairs[outs[0] : outs[1], ins[0] : ins[1]].any():
                         continue

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from host_compiler.schedule.estimate import Estimator, Place
 from host_compiler.schedule.parameters import Schedule
 
-__all__ = ["candidates"]
+__all__ = ["begun_early", "candidates"]
 
 _MAX_SLOTS = 64
 
@@ -57,16 +57,50 @@ def candidates(estimator: Estimator) -> Iterator[Schedule]:
                 if main is not None and not main.dense:
                     chunks = sorted({min(group, ins), ins} | {min(4 * group, ins)})
                 for chunk in chunks:
-                    options = _memory(estimator, place, group, chunk, shared, int(addend))
-                    for inp_slots, wgt_slots in options:
-                        for blocks, outer, acc_slots in _orders(group, acc, outs):
-                            fitted = True
-                            yield Schedule(
-                                rows, cols, blocks, group, chunk, outer, inp_slots, wgt_slots,
-                                acc_slots, addend,
-                            )  # fmt: skip
+                    orders = _orders(group, acc, outs)
+                    pieces = -(-ins // chunk)
+                    for packed in (0, pieces) if estimator.gaps(rows, cols) else (0,):
+                        where = estimator.place(rows, cols, packed > 0)
+                        options = _memory(estimator, where, group, chunk, shared, int(addend))
+                        for inp_slots, wgt_slots in options:
+                            for blocks, outer, acc_slots in orders:
+                                fitted = True
+                                yield Schedule(
+                                    rows, cols, blocks, group, chunk, outer, inp_slots, wgt_slots,
+                                    acc_slots, addend, packed=packed,
+                                )  # fmt: skip
         if fitted and not -(-width // 4) < cols:
             return
+
+
+def begun_early(estimator: Estimator) -> Iterator[Schedule]:
+    """Schedules with accumulators for the whole layer and room for all of its input: every sum
+    begins while the first data are on their way, then one group after the other ends."""
+    prepared, main = estimator.prepared, estimator.main
+    rows, cols = prepared.spaces.extents[-1]
+    if main is None:
+        return
+    packed = estimator.gaps(rows, cols)
+    place = estimator.place(rows, cols, packed)
+    depth = prepared.target.acc_source_depth
+    elems = place.piece_pixels[main.index] * main.in_blocks
+    if place.count > 1 or elems > prepared.target.config.inp_depth:
+        return
+    shared = sum(work.shared is not None for work in prepared.terms)
+    for group in _doubling(prepared.out_blocks):
+        slots = -(-prepared.out_blocks // group)
+        if slots == 1 or slots * estimator.acc_need(place, group) > depth:
+            continue
+        for chunk in _doubling(main.in_blocks):
+            pieces = -(-main.in_blocks // chunk)
+            most = (prepared.target.config.wgt_depth - shared) // (
+                max(1, estimator.tiles_of(main, group, chunk))
+            )
+            if most >= 2:
+                yield Schedule(
+                    rows, cols, group, group, chunk, False, pieces, min(4, most), slots,
+                    packed=pieces * packed,
+                )  # fmt: skip
 
 
 def _orders(group: int, acc: int, outs: int) -> list[tuple[int, bool, int]]:

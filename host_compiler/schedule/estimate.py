@@ -99,7 +99,7 @@ class Estimator:
         return pays, count if pays else 0
 
     @functools.lru_cache(maxsize=4096)  # noqa: B019 - lives as long as the search of a layer
-    def place(self, rows: int, cols: int) -> Place:
+    def place(self, rows: int, cols: int, packed: bool = False) -> Place:
         """Sizes of tiles of at most `rows` x `cols`."""
         prepared = self.prepared
         probe = Schedule(rows, cols, prepared.out_blocks, 1, 1)
@@ -108,7 +108,7 @@ class Estimator:
         pieces, lines = [], []
         for work in prepared.terms:
             space = prepared.stage_space[work.stage]
-            areas = [work.area(t.rows[space], t.cols[space]) for t in found]
+            areas = [work.area(t.rows[space], t.cols[space], packed) for t in found]
             known = [a for a in areas if a is not None]
             pieces.append(max((a.pixels for a in known), default=0))
             whole = all(len(a.cols) == work.cols.extent and a.rows.stride == 1 for a in known)
@@ -120,6 +120,14 @@ class Estimator:
             tuple(lines),
             sum(t.pixels(0) for t in found) / math.prod(prepared.spaces.extents[0]),
         )
+
+    def gaps(self, rows: int, cols: int) -> bool:
+        """Whether a tile's input has rows that nothing reads and that are loaded all the same."""
+        if self.main is None:
+            return False
+        index = self.main.index
+        packed, whole = (self.place(rows, cols, p).piece_pixels[index] for p in (True, False))
+        return packed < whole
 
     def acc_need(self, place: Place, group: int) -> int:
         """Accumulators of one slot."""
@@ -138,7 +146,7 @@ class Estimator:
     def cycles(self, s: Schedule) -> float:
         """Estimated cycles of a schedule, more where it moves much more than it has to."""
         prepared = self.prepared
-        place = self.place(s.rows, s.cols)
+        place = self.place(s.rows, s.cols, s.packed > 0)
         groups = -(-prepared.out_blocks // s.group)
         compute, load, moved = self._fixed(s, place, groups)
         first = fill = share = 0.0
@@ -153,9 +161,26 @@ class Estimator:
         store = place.count * prepared.out_blocks * pixels * self._out_elem * self._planes
         if s.acc_slots == 1:
             compute += store + place.count * groups * self._out_row  # nothing to compute meanwhile
+        # The addend and the steps of a range of channels come with its last input blocks.
+        late = self._late(s, place.count)
+        before = first + load * (1 - late[1]) + late[0]
         excess = moved / max(1, self._bound.bytes) - _FINE_TRAFFIC
-        total = first + max(compute, load, store, fill + compute * (1 - share)) + tail
+        early = 0.0
+        if s.acc_slots >= place.count * groups and not s.gemm_addend:
+            early = min(first + fill, 3 * prepared.out_blocks * pixels)
+            before -= 2 * late[1] * prepared.out_blocks * pixels
+        compute -= early
+        total = max(first + max(compute, load, store, fill + compute * (1 - share)), before) + tail
         return total * (1 + max(0.0, excess))
+
+    def _late(self, s: Schedule, places: int) -> tuple[float, float]:
+        """Computing that waits for the last load, and which part of all loads that one is."""
+        if self.main is None:
+            return 0.0, 1.0
+        chunks = -(-self.main.in_blocks // min(s.in_blocks, self.main.in_blocks))
+        ranges = -(-self.prepared.out_blocks // s.blocks) * places
+        work = self._bound.gemm_cycles / chunks + self._bound.alu_cycles
+        return work / ranges, 1 / (ranges * chunks)
 
     def _fixed(self, s: Schedule, place: Place, groups: int) -> tuple[float, float, float]:
         """Compute and load cycles and bytes besides the main term's."""
@@ -201,7 +226,7 @@ class Estimator:
         moved = pieces * again * chunk * pixels * self._inp_bytes
         stall = piece * (pieces * again - 1) if s.inp_slots == 1 else 0.0
         fill, share = 0.0, 1.0
-        if s.channels_outer and s.inp_slots >= pieces:
+        if (s.channels_outer or place.count == 1) and s.inp_slots >= pieces:
             fill, share = pieces * piece, 1 / ranges
         weight, tiles_ = 0.0, self.tiles_of(work, s.group, chunk)
         if tiles_:

@@ -12,9 +12,9 @@ SCHEDULE_VERSION = 1
 """What the fields of a `Schedule` mean. Raise it where one comes to mean something else: schedules
 that a tuner kept for another version are not used."""
 
-LOOP_MODES = ("", "o", "i", "y", "x", "oi", "yo", "yi", "xo", "xi", "yx")
+LOOP_MODES = ("", "o", "i", "y", "x", "oi", "yo", "yi", "xo", "xi", "yx", "vh")
 """Which indices a GEMM instruction's two loops run over: output blocks, input blocks, rows,
-columns; the others are spelt out in micro-ops."""
+columns, rows and columns of taps; the others are spelt out in micro-ops."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -39,6 +39,15 @@ class Schedule:
     gemm_addend
         Whether biases are added as a GEMM with a constant input (one cycle per accumulator and
         weight tiles to load) or by the ALU.
+    end_blocks
+        Output channel blocks of the first and the last tile, where fewer than of the others: the
+        weights of the first are there sooner, and less is left to do after those of the last.
+        0: as many.
+    packed
+        For how many ranges of input blocks only rows that are read are loaded, even where
+        loading all is quicker: they take less of the input SRAM.
+    weights_ahead
+        Weight pieces that are loaded before any input: they need not wait for the layer before.
     loops
         For each term one of `LOOP_MODES`; empty: the best one is found.
     """
@@ -53,6 +62,9 @@ class Schedule:
     wgt_slots: int = 2
     acc_slots: int = 2
     gemm_addend: bool = False
+    end_blocks: int = 0
+    packed: int = 0
+    weights_ahead: int = 0
     loops: tuple[str, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:

@@ -138,3 +138,33 @@ def test_cache_evicts_a_kernel_that_reaches_past_the_first_fill() -> None:
     small, whole, other = (cache.intern(np.arange(n, dtype=np.uint32)) for n in (22, 32, 4))
     assert [cache.use(kernel) for kernel in (small, whole, other)] == [True, True, True]
     assert cache.use(whole), "the last one overwrote a part of it"
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_prefetch_random_plans_gives_the_same_result_in_fewer_loads(seed: int) -> None:
+    print(f"seed {seed}")
+    random = np.random.default_rng(seed)
+    uses = [random.choice(32, int(random.integers(1, 6)), replace=False) for _ in range(24)]
+
+    def build(ahead: int) -> tuple[Kernel, int]:
+        b = KernelBuilder(TINY, "hls-64bit", auto_sync=True)
+        depth = TINY.acc_depth
+        zero = b.dram("zero", MemType.ACC, depth, np.zeros(1, np.int32))
+        y = b.dram("y", MemType.OUT, depth)
+        b.load(MemType.ACC, 0, zero, x=depth)
+        plans = [b.plan_alu(AluOp.ADD, b.uops(indices), imm=1) for indices in uses]
+        for at, plan in enumerate(plans):
+            if ahead and b.missing(plan):
+                b.prefetch(plans[at : at + ahead])
+            b.issue(plan)
+        b.push_alu(AluOp.ADD, b.uops(0), (depth, 1, 1, 0), imm=0)
+        b.store(0, y, x=depth)
+        kernel = b.build()
+        records = decode(kernel.stream().words, TINY)
+        loads = (records["opcode"] == Opcode.LOAD) & (records["memory_type"] == MemType.UOP)
+        return kernel, int((loads & (records["x_size"] > 0)).sum())
+
+    (one, each), (other, together) = build(0), build(3)
+    check_counts(one, uses)
+    check_counts(other, uses)
+    assert together < each

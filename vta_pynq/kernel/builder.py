@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import numpy as np
@@ -24,7 +24,7 @@ from vta_pynq.kernel.plans import MicroOps, Operand, Plan, Planner
 from vta_pynq.kernel.requant import CLIP_INT8, Requant
 from vta_pynq.kernel.tracker import SramTracker
 from vta_pynq.kernel.transfers import Transfer
-from vta_pynq.kernel.uop_cache import UopCache
+from vta_pynq.kernel.uop_cache import UOP_PARITY, UopCache
 from vta_pynq.kernel.writer import Writer
 from vta_pynq.stream import StreamLabel
 from vta_pynq.timing.profiles import DEFAULT_PROFILE, HwProfile, get_profile
@@ -216,12 +216,41 @@ class KernelBuilder(MemoryMoves):
             writer.begin(Module.COMPUTE, 2)
             if self._cache.use(kernel):
                 move = Transfer(kernel.sram_base, kernel.dram_base, 1, kernel.count, kernel.count)
-                writer.emit_ahead(*self._mem_words(Opcode.LOAD, MemType.UOP, move), _UOPS)
+                self._load_uops(move)
             if tracker is not None:
                 tracker.compute(step.dst, step.src, step.wgt)
             word0 = step.word0 + kernel.sram_base * self._uop_unit
             writer.emit(Module.COMPUTE, word0, step.word1)
             self._out_valid[step.dst] = plan.writes_out
+
+    def missing(self, plan: Plan) -> int:
+        """Micro-ops that `issue` would have to load for a plan."""
+        return sum(s.kernel.count for s in plan.steps if s.kernel.sram_base < 0)
+
+    def prefetch(self, plans: Iterable[Plan]) -> None:
+        """Load the micro-ops of plans that are not in the SRAM, in as few loads as possible.
+
+        Each load has a fixed cost, so this is cheaper than to leave them to `issue`, which
+        afterwards loads only what was evicted in between.
+        """
+        moves: list[Transfer] = []
+        for kernel in (step.kernel for plan in plans for step in plan.steps):
+            if not self._cache.use(kernel):
+                continue
+            begin, dram, count = kernel.sram_base, kernel.dram_base, kernel.count
+            if moves:
+                last = moves[-1]
+                gap = begin - last.sram - last.x
+                if dram - last.dram == begin - last.sram and 0 <= gap < UOP_PARITY:
+                    begin, dram, count = last.sram, last.dram, last.x + gap + count
+                    moves.pop()
+            moves.append(Transfer(begin, dram, 1, count, count))
+        for move in moves:
+            self._writer.begin(Module.COMPUTE, 2)
+            self._load_uops(move)
+
+    def _load_uops(self, move: Transfer) -> None:
+        self._writer.emit_ahead(*self._mem_words(Opcode.LOAD, MemType.UOP, move), _UOPS)
 
     # ---- tokens and submissions ----------------------------------------------------------
 

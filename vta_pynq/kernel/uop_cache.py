@@ -10,11 +10,11 @@ import numpy.typing as npt
 from vta_pynq.config import UOP_BYTES
 from vta_pynq.isa.table import WORD_BITS
 
-__all__ = ["CachedKernel", "UopCache"]
+__all__ = ["UOP_PARITY", "CachedKernel", "UopCache"]
 
 # Micro-ops of one 64-bit beat: an older design mis-loads when DRAM and SRAM index differ in
 # parity (docs/isa.md, "LOAD and STORE").
-_PARITY = WORD_BITS // (8 * UOP_BYTES)
+UOP_PARITY = WORD_BITS // (8 * UOP_BYTES)
 
 
 class CachedKernel:
@@ -52,7 +52,7 @@ class UopCache:
         if kernel is None:
             kernel = CachedKernel(len(words), len(self._dram))
             self._dram.frombytes(key)
-            self._dram.extend([0] * (-len(self._dram) % _PARITY))
+            self._dram.extend([0] * (-len(self._dram) % UOP_PARITY))
             self._kernels[key] = kernel
         return kernel
 
@@ -66,7 +66,7 @@ class UopCache:
         kernel.last_use = self._tick
         if kernel.sram_base >= 0:
             return False
-        size = kernel.count + -kernel.count % _PARITY
+        size = kernel.count + -kernel.count % UOP_PARITY
         if self._top + size <= self.depth:
             begin, self._top = self._top, self._top + size
         elif kernel.count <= self.depth - self._top:
@@ -101,8 +101,8 @@ class UopCache:
         suffix = np.maximum.accumulate(grid[:, ::-1], axis=1)[:, ::-1].reshape(-1)
         last = self.depth - count
         worst = np.maximum(suffix[: last + 1], prefix[count - 1 : count + last])
-        starts = worst[::_PARITY]
-        return int(starts.argmin()) * _PARITY
+        starts = worst[::UOP_PARITY]
+        return int(starts.argmin()) * UOP_PARITY
 
     def _evict(self, begin: int, count: int) -> None:
         kept = []
