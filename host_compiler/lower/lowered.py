@@ -170,7 +170,7 @@ class Lowered:
 
     def _input_places(self, pieces: list[PieceKey | None]) -> list[int]:
         """First element of each input slot, which is as large as the largest piece in it."""
-        sizes = [0] * self.schedule.inp_slots
+        sizes = [1] * self.schedule.inp_slots
         for slot, piece in zip(self.inp_slots, pieces, strict=True):
             if piece is not None:
                 blocks = piece.blocks[1] - piece.blocks[0]

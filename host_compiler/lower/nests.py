@@ -259,10 +259,11 @@ def build_nests(shape: ItemShape, mode: str) -> list[GemmNest]:
         if mode == TAPS:
             grid = _tap_grid(shape, first)
             assert grid is not None, "count_nests says whether a mode suits"
-            (height, down, tile_down), (width, across, tile_across) = grid.down, grid.across
+            tall, wide = grid.down, grid.across
             loops = [
-                (height, 0, down * shape.inp_width, tile_down), (width, 0, across, tile_across)
-            ]  # fmt: skip
+                (tall[0], 0, tall[1] * shape.inp_width, tall[2]),
+                (wide[0], 0, wide[1], wide[2]),
+            ]
         if "x" in mode and first.col.count > 1:
             loops.insert(0, (first.col.count, first.col.advance, first.col.step, 0))
         if "y" in mode and first.row.count > 1:

@@ -58,8 +58,8 @@ class LayerPlan:
             f"{self.layer.name}: {self.estimated_cycles} cycles estimated",
             f"  tile {s.rows}x{s.cols} of {s.blocks} output blocks, {s.group} at a time; {order}",
             f"  {len(lowered.tiles)} tiles, {len(lowered.work)} items and finishing steps",
-            f"  slots: {s.inp_slots} input, {s.wgt_slots} weight ({lowered.places.wgt_slot}), {s.acc_slots} accumulator "
-            f"({lowered.places.acc_slot})",
+            f"  slots: {s.inp_slots} input, {s.wgt_slots} weight (of {lowered.places.wgt_slot}), "
+            f"{s.acc_slots} accumulator (of {lowered.places.acc_slot} elements)",
             f"  loads: {sum(lowered.inp_loads)} input pieces, {sum(lowered.wgt_loads)} weight "
             "pieces",
         ]

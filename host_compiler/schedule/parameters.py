@@ -8,7 +8,7 @@ from typing import Any
 
 __all__ = ["LOOP_MODES", "SCHEDULE_VERSION", "Schedule"]
 
-SCHEDULE_VERSION = 1
+SCHEDULE_VERSION = 2
 """What the fields of a `Schedule` mean. Raise it where one comes to mean something else: schedules
 that a tuner kept for another version are not used."""
 
