@@ -9,7 +9,7 @@ import numpy as np
 from hypothesis import strategies as st
 
 from tests.strategies import hw_configs
-from vta_pynq.config import HwConfig
+from vta_pynq.config import Capability, HwConfig
 from vta_pynq.isa.encode import INSN_DTYPE, encode
 from vta_pynq.isa.table import MemType, Opcode, elem_bytes
 from vta_pynq.program import (
@@ -89,6 +89,8 @@ class _Builder:
             self._add(Opcode.LOAD, memory_type=MemType.INP)
         self._add(Opcode.GEMM, iter_out=1, iter_in=2)
         self._add(Opcode.ALU, iter_out=1, iter_in=1, imm=self.rng.randrange(-9, 9))
+        if self.config.has(Capability.ALU_REQUANT):
+            self._add(Opcode.REQUANT, iter_out=1, iter_in=1, shift=7, use_bias=1, clip_hi=127)
         self.move(Opcode.STORE, MemType.OUT, *target)
         self._add(Opcode.FINISH)
 

@@ -147,6 +147,11 @@ REFUSED: dict[str, tuple[Change, str]] = {
         lambda: {"words": encoded() | np.array([[7, 0], [0, 0], [0, 0], [0, 0]], np.uint64)},
         "insn 0: opcode must be one of LOAD, STORE, GEMM, FINISH, ALU, REQUANT, not 7",
     ),
+    "no_capability": (
+        lambda: {"words": encoded() | np.array([[5, 0], [0, 0], [0, 0], [0, 0]], np.uint64)},
+        "insn 0: opcode must not be REQUANT without the capability alu_requant "
+        "(1x16_i8w8a32_15_15_18_17)",
+    ),
     "unknown_memory": (
         lambda: {"words": encoded(memory_type=[6, 2, 4, 0])},
         "insn 0: memory_type must be one of UOP, WGT, INP, ACC, OUT, ACC_8BIT, not 6",

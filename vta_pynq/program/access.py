@@ -7,7 +7,7 @@ import dataclasses
 import numpy as np
 import numpy.typing as npt
 
-from vta_pynq.config import HwConfig
+from vta_pynq.config import Capability, HwConfig
 from vta_pynq.errors import ProgramError
 from vta_pynq.isa.encode import decode
 from vta_pynq.isa.table import MemType, Opcode, elem_bytes
@@ -45,7 +45,7 @@ def find_accesses(words: npt.NDArray[np.uint64], config: HwConfig) -> Accesses:
     Raises
     ------
     ProgramError
-        An opcode or a memory type is one that no module knows.
+        An opcode or a memory type is one that no module of the configuration knows.
     """
     records = decode(words, config)
     opcode = records["opcode"]
@@ -54,6 +54,11 @@ def find_accesses(words: npt.NDArray[np.uint64], config: HwConfig) -> Accesses:
         row = int(np.flatnonzero(~known)[0])
         names = ", ".join(o.name for o in Opcode)
         raise ProgramError(f"insn {row}: opcode must be one of {names}, not {int(opcode[row])}")
+    if not config.has(Capability.ALU_REQUANT) and (opcode == Opcode.REQUANT).any():
+        raise ProgramError(
+            f"insn {int(np.argmax(opcode == Opcode.REQUANT))}: opcode must not be REQUANT without "
+            f"the capability {Capability.ALU_REQUANT} ({config.name})"
+        )
     moves = ((opcode == Opcode.LOAD) | (opcode == Opcode.STORE)) & (records["x_size"] > 0)
     rows = np.flatnonzero(moves)
     records = records[rows]
