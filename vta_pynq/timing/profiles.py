@@ -49,11 +49,13 @@ class HwProfile:
     gemm_acc_distance: int
     """Least micro-op distance between two GEMM writes of one accumulator."""
     alu_dst_distance: int
-    """Least micro-op distance between a write and an ALU read as destination (register form)."""
+    """Least micro-op distance between a write and a read as destination, by the ALU's register
+    form or REQUANT."""
     alu_imm_distance: int
     """The same for the immediate form."""
     alu_src_distance: int
-    """Least micro-op distance between a write and an ALU read as source operand."""
+    """Least micro-op distance between a write and a read as source operand, by the ALU or as
+    bias or multiplier of REQUANT."""
     uop_depth_limit: int | None
     """Micro-op buffer depth where it is less than the configuration says."""
     insn_queue_skid: int = 0
@@ -90,7 +92,8 @@ class HwProfile:
     load_acc8: Support = "yes"
     """LOAD ACC_8BIT on a build without the capability `load_acc8`."""
     unknown_insn: Support = "trap"
-    """Opcodes, memory types and ALU operations outside the instruction set."""
+    """Opcodes, memory types and ALU operations outside the instruction set, and REQUANT on a
+    build without the capability `alu_requant`."""
     foreign_flags: Support = "trap"
     """Dependency flags that name a neighbour which the module does not have."""
     null_page_bytes: int = PAGE_BYTES
