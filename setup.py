@@ -25,15 +25,26 @@ def cffi_modules() -> list[str]:
     ]
 
 
-class BuildWithOverlays(build_py):
-    """Also puts `overlays/` into the package: it lies beside it in the source tree."""
+DATA = {
+    # folder in the source tree: its place in the package
+    "overlays": "overlays",
+    "notebooks": "notebooks",
+    "examples": "notebooks/examples",
+}
+
+
+class BuildWithData(build_py):
+    """Also puts into the package what lies beside it in the source tree."""
 
     def run(self) -> None:
-        """Copy the modules, then the overlays, unless the install uses the source tree itself."""
+        """Copy the modules, then the data, unless the install uses the source tree itself."""
         super().run()
-        if not getattr(self, "editable_mode", False):
-            target = pathlib.Path(self.build_lib) / "vta_pynq" / "overlays"
-            shutil.copytree(ROOT / "overlays", target, dirs_exist_ok=True)
+        if getattr(self, "editable_mode", False):
+            return
+        ignored = shutil.ignore_patterns("__pycache__", ".ipynb_checkpoints")
+        for folder, place in DATA.items():
+            target = pathlib.Path(self.build_lib) / "vta_pynq" / place
+            shutil.copytree(ROOT / folder, target, ignore=ignored, dirs_exist_ok=True)
 
 
 for package in ("cffi", "numpy"):
@@ -47,4 +58,4 @@ for package in ("cffi", "numpy"):
 
 # Build scripts say where their sources are relative to the root, and may import vta_pynq.
 sys.path.insert(0, str(ROOT))
-setup(cffi_modules=cffi_modules(), cmdclass={"build_py": BuildWithOverlays})
+setup(cffi_modules=cffi_modules(), cmdclass={"build_py": BuildWithData})

@@ -34,6 +34,7 @@ ELSEWHERE = {
     "vta overlays fetch pynq/0.0.2/1x16_i8w8a32_15_15_18_17": (
         "tests/overlay/test_catalogue.py", "fetch",
     ),
+    "pynq get-notebooks vta_pynq": ("tests/notebooks/test_delivery.py", "get-notebooks"),
 }  # fmt: skip
 
 ON_ITS_OWN = ("export PATH=",)

@@ -8,12 +8,14 @@ import numpy as np
 import pytest
 
 from tests.profile.sources import kernel_run, program_run
+from vta_pynq.config import HwConfig
 from vta_pynq.errors import ConfigError
 from vta_pynq.isa.table import Module
 from vta_pynq.profile import (
     OperatorTimes,
     bandwidth_roofs,
     bars_picture,
+    machine_picture,
     occupancy_picture,
     roofline_picture,
     sram_occupancy,
@@ -268,3 +270,34 @@ def test_picture_is_shown_by_notebooks():
     picture = bars_picture(program_run(), processor=_PROCESSOR)
     data, _ = DisplayFormatter().format(picture)
     assert data["image/png"] == picture.to_bytes("png")
+
+
+# ---- machine -----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("name", "grid", "accumulators", "weights"),
+    [
+        ("1x16_i8w8a32_15_15_18_17", "16 x 16 multipliers", "2048 of 16 x int32", "256 KiB"),
+        ("4x8_i8w8a32_15_16_16_18", "32 x 8 multipliers", "2048 of 32 x int32", "64 KiB"),
+    ],
+)
+def test_machine_shows_the_sizes_of_the_configuration(name, grid, accumulators, weights):
+    picture = machine_picture(HwConfig.from_name(name))
+    (axes,) = picture.axes
+    assert axes.get_title(loc="left") == f"VTA, configuration {name}"
+    texts = "\n".join(_texts(picture))
+    assert grid in texts and accumulators in texts
+    assert weights in next(t for t in _texts(picture) if t.startswith("weights"))
+
+
+def test_machine_texts_lie_within_their_boxes():
+    picture = machine_picture(HwConfig())
+    (axes,) = picture.axes
+    picture.to_bytes()  # lays the texts out
+    boxes = [patch.get_window_extent() for patch in axes.patches]
+    for text in axes.texts:
+        extent = text.get_window_extent()
+        holders = [box for box in boxes if box.contains(*extent.p0) and box.contains(*extent.p1)]
+        overlapped = [box for box in boxes if box.overlaps(extent)]
+        assert not text.get_text() or holders or not overlapped, text.get_text()

@@ -40,7 +40,7 @@ ORDER = (
     ),
     ("vta_pynq.profile",),
     ("vta_pynq.remote",),
-    ("vta_pynq.cli",),
+    ("vta_pynq.cli", "vta_pynq.notebooks", "vta_pynq.overlays"),
 )
 STEP = {room: step for step, rooms in enumerate(ORDER) for room in rooms}
 

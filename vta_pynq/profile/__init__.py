@@ -6,6 +6,7 @@ need matplotlib, which is loaded when the first one is made.
 
 from vta_pynq.profile.bars import bars_picture
 from vta_pynq.profile.layers import REST, LayerProfile
+from vta_pynq.profile.machine_picture import machine_picture
 from vta_pynq.profile.occupancy import Occupancy, sram_occupancy
 from vta_pynq.profile.occupancy_picture import occupancy_picture
 from vta_pynq.profile.operators import OperatorTimes, accelerator_times, cpu_step_times
@@ -31,6 +32,7 @@ __all__ = [
     "bars_picture",
     "cpu_step_times",
     "layer_table",
+    "machine_picture",
     "occupancy_picture",
     "profile_run",
     "roofline_picture",
