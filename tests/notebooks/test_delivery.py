@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import pathlib
 import subprocess
@@ -89,13 +88,14 @@ def test_delivered_notebook_runs_on_the_installed_package(installed, tmp_path):
 def test_overlay_entry_point_leads_to_the_overlays(installed):
     code = (
         "from pynqutils.setup_utils import ExtensionsManager\n"
-        "import json; print(json.dumps([m for m in ExtensionsManager('pynq.overlays').paths if 'vta_pynq' in m]))"
+        "found = ExtensionsManager('pynq.overlays')\n"
+        "(entry,) = [e for e in found.list if e.name == 'vta_pynq']\n"
+        "print(found.extension_path(entry.module_name))"
     )
     done = subprocess.run(
-        [sys.executable, "-c", code],
-        env={**os.environ, "PYTHONPATH": str(installed)},
-        capture_output=True, text=True, check=True, timeout=120,
+        [sys.executable, "-c", code], cwd=installed, capture_output=True, text=True, check=True,
+        env={**os.environ, "PYTHONPATH": str(installed)}, timeout=120,
     )  # fmt: skip
-    (path,) = json.loads(done.stdout.splitlines()[-1])
+    path = done.stdout.splitlines()[-1]
     assert pathlib.Path(path) == installed / "vta_pynq/overlays"
     assert (pathlib.Path(path) / "pynq/0.0.2/1x16_i8w8a32_15_15_18_17.hwh").is_file()
