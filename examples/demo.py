@@ -18,9 +18,10 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
-import onnxruntime
+import onnx
 
 from host_compiler.compile import compile_model
+from host_compiler.onnx_session import exact_session
 from host_compiler.quantize import quantize_model
 from vta_pynq import HwConfig, Program, VtaOverlay
 from vta_pynq.timing import simulate
@@ -65,7 +66,7 @@ def load_images(name: str) -> tuple[Images, npt.NDArray[np.int64]]:
 
 def onnx_scores(model: bytes, images: Images) -> Scores:
     """The scores that onnxruntime computes."""
-    session = onnxruntime.InferenceSession(model)
+    session = exact_session(onnx.load_from_string(model))
     result: Scores = session.run(None, {session.get_inputs()[0].name: images})[0]
     return result
 

@@ -12,6 +12,7 @@ import numpy.typing as npt
 import onnx
 import onnxruntime
 
+from host_compiler.onnx_session import exact_session
 from host_compiler.quantize.data import Samples, batches
 
 __all__ = ["LayerNoise", "QuantReport", "make_report"]
@@ -56,13 +57,8 @@ def _session(model: onnx.ModelProto, extra: list[str]) -> onnxruntime.InferenceS
     for name in extra:
         if name not in known:
             watched.graph.output.append(onnx.helper.make_empty_tensor_value_info(name))
-    options = onnxruntime.SessionOptions()
-    options.log_severity_level = 3
     # Fused kernels would hide the values between the nodes.
-    options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
-    return onnxruntime.InferenceSession(
-        watched.SerializeToString(), options, providers=["CPUExecutionProvider"]
-    )
+    return exact_session(watched, optimised=False)
 
 
 def make_report(

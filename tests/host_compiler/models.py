@@ -8,7 +8,6 @@ from pathlib import Path
 
 import numpy as np
 import onnx
-import onnxruntime
 from onnx import TensorProto, helper, numpy_helper
 from onnxruntime.quantization import (
     CalibrationDataReader,
@@ -16,6 +15,8 @@ from onnxruntime.quantization import (
     QuantType,
     quantize_static,
 )
+
+from host_compiler.onnx_session import exact_session
 
 DIGITS = Path(__file__).parents[2] / "examples" / "digits"
 ONNX_TYPES = {"f": TensorProto.FLOAT, "b": TensorProto.INT8, "B": TensorProto.UINT8}
@@ -57,16 +58,7 @@ def ort_run(
     model: onnx.ModelProto, feeds: Mapping[str, np.ndarray], optimised: bool = False
 ) -> list[np.ndarray]:
     """Run a model with onnxruntime, by default node by node as it is written."""
-    options = onnxruntime.SessionOptions()
-    options.log_severity_level = 3
-    levels = onnxruntime.GraphOptimizationLevel
-    options.graph_optimization_level = (
-        levels.ORT_ENABLE_ALL if optimised else levels.ORT_DISABLE_ALL
-    )
-    session = onnxruntime.InferenceSession(
-        model.SerializeToString(), options, providers=["CPUExecutionProvider"]
-    )
-    return session.run(None, dict(feeds))
+    return exact_session(model, optimised=optimised).run(None, dict(feeds))
 
 
 class Reader(CalibrationDataReader):
