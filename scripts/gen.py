@@ -25,6 +25,7 @@ GENERATORS = {
     ("-m", "vta_pynq.sim.isa_header"): ("vta_pynq/sim/csrc/generated/*",),
     ("-m", "vta_pynq.hwh"): ("overlays/**/*.hwh",),
     ("-m", "vta_pynq.hardware.variants_page"): ("docs/generated/variants.md",),
+    ("scripts/command_line.py",): ("vta_pynq/cli/generated/*", "docs/generated/cli.md"),
     ("-m", "tests.cases.requant_cases"): ("tests/conformance/isa_requant_*/*",),
 }
 """Every generator of the project: a new one is one entry here."""

@@ -14,6 +14,11 @@ __all__ = ["HELP", "add_arguments", "add_target_arguments", "parse_shapes", "run
 
 HELP = "compile a quantised ONNX model to a program file"
 
+EXAMPLES = (
+    "vta compile int8.onnx --shape batch=1 -o net.vta",
+    "vta compile int8.onnx --shape batch=1 -o net.vta --explain",
+)
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's arguments."""

@@ -11,6 +11,11 @@ __all__ = ["HELP", "add_arguments", "run"]
 
 HELP = "quantise a float ONNX model to int8 with power-of-two scales"
 
+EXAMPLES = (
+    "vta quantize float.onnx --data calibration.npz -o int8.onnx",
+    "vta quantize float.onnx --data samples.npz --labels labels -o int8.onnx --method entropy",
+)
+
 _METHODS = ("minmax", "entropy", "percentile")
 
 

@@ -20,6 +20,12 @@ __all__ = ["HELP", "add_arguments", "run"]
 
 HELP = "search schedules for a model's layers"
 
+EXAMPLES = (
+    "vta tune int8.onnx --shape batch=1 --trials 100 --database tuned.sqlite",
+    "vta compile int8.onnx --shape batch=1 --schedules tuned.sqlite -o net.vta",
+)
+NO_MEANS = "a device computed something wrong"
+
 _DATABASE = "tuned.sqlite"
 
 

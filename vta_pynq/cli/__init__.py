@@ -1,9 +1,10 @@
 """The `vta` command: finds the command named on the command line and runs it.
 
 A command is a module with `HELP: str` (one line, a literal), `add_arguments(parser)` and
-`run(args) -> int`. It is imported only when it was asked for, so that `vta --help` stays fast on
-a board. Other packages add commands through the entry-point group `vta_pynq.commands`, whose
-entries name such a module.
+`run(args) -> int`; `EXAMPLES: tuple[str, ...]`, command lines, and `NO_MEANS: str`, what exit code
+1 says, go into its help. It is imported only when it was asked for, so that `vta --help` stays
+fast on a board. Other packages add commands through the entry-point group `vta_pynq.commands`,
+whose entries name such a module.
 
 Exit codes: 0 fine, 1 the answer is no, 2 wrong use or unreadable input, 130 interrupted.
 """
@@ -22,6 +23,7 @@ import sys
 from collections.abc import Sequence
 
 import vta_pynq
+from vta_pynq.cli.command_parser import command_parser
 from vta_pynq.errors import VtaError
 
 __all__ = ["COMMANDS", "EXIT_NO", "EXIT_OK", "EXIT_USAGE", "PLUGIN_GROUP", "commands", "main"]
@@ -29,6 +31,7 @@ __all__ = ["COMMANDS", "EXIT_NO", "EXIT_OK", "EXIT_USAGE", "PLUGIN_GROUP", "comm
 COMMANDS: dict[str, str] = {
     # One line a command, in the order of the alphabet: name, module.
     "asm": "vta_pynq.cli.asm",
+    "completion": "vta_pynq.cli.completion",
     "config": "vta_pynq.cli.config",
     "disasm": "vta_pynq.cli.disasm",
     "doctor": "vta_pynq.cli.doctor",
@@ -161,12 +164,7 @@ def _run(argv: Sequence[str] | None) -> int:
     debug = options.debug
     try:
         module = importlib.import_module(module_name)
-        parser = argparse.ArgumentParser(
-            prog=f"vta {name}", description=module.HELP, allow_abbrev=False
-        )
-        parser.add_argument("--debug", action="store_true", help=argparse.SUPPRESS)
-        module.add_arguments(parser)
-        arguments = parser.parse_args(options.arguments)
+        arguments = command_parser(name, module).parse_args(options.arguments)
         debug = arguments.debug = debug or arguments.debug
         code = int(module.run(arguments))
         sys.stdout.flush()

@@ -18,6 +18,11 @@ from vta_pynq.whole_file import whole_file
 
 HELP = "assemble text into a case folder, or into a raw binary of instructions"
 
+EXAMPLES = (
+    "vta asm add.s -o add",
+    "vta disasm add | vta asm - -o copy",
+)
+
 _RAW_SUFFIX = ".bin"
 _INSN_FILE = "instructions.bin"
 

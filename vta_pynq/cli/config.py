@@ -9,6 +9,11 @@ from vta_pynq.config_export import EXPORTS, load_config
 
 HELP = "print a hardware configuration and every number that follows from it"
 
+EXAMPLES = (
+    "vta config 1x16_i8w8a32_15_15_18_17",
+    "vta config vta_config.json --c > config.h",
+)
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""

@@ -16,6 +16,11 @@ from vta_pynq.stream import InstructionStream
 
 HELP = "print the instructions of a program, case or raw binary as assembler text"
 
+EXAMPLES = (
+    "vta disasm net.vta -n | less",
+    "vta disasm instructions.bin --config 1x16_i8w8a32_15_15_18_17",
+)
+
 _RAW_SUFFIX = ".bin"
 
 

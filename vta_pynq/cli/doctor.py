@@ -12,6 +12,12 @@ __all__ = ["HELP", "add_arguments", "run"]
 
 HELP = "check this machine: software, memory, clocks, overlay, registers, every module"
 
+EXAMPLES = (
+    "vta doctor",
+    "vta doctor --device sim --json",
+)
+NO_MEANS = "a check failed"
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's arguments."""

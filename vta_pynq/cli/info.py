@@ -22,6 +22,11 @@ __all__ = ["HELP", "add_arguments", "case_facts", "program_facts", "run"]
 
 HELP = "show what is inside a program file or case: inputs and outputs, steps, sizes, memory plan"
 
+EXAMPLES = (
+    "vta info net.vta",
+    "vta info net.vta --json | jq .inputs",
+)
+
 _CHART_COLUMNS = 48
 _MAX_LABELS = 40
 

@@ -16,6 +16,12 @@ __all__ = ["HELP", "add_arguments", "run"]
 
 HELP = "check a program or case against what the hardware really does"
 
+EXAMPLES = (
+    "vta lint net.vta",
+    "vta lint net.vta --profile hls-64bit --json",
+)
+NO_MEANS = "an error or a warning was found"
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's arguments."""

@@ -24,6 +24,13 @@ from vta_pynq.overlay.locate import search_folders, user_folder
 
 HELP = "list, fetch, verify, describe and recommend overlays (bitstreams)"
 
+EXAMPLES = (
+    "vta overlays list",
+    "vta overlays info pynq/0.0.2/1x16_i8w8a32_15_15_18_17",
+    "vta overlays recommend int8.onnx --board pynq-z2",
+)
+NO_MEANS = "a bitstream is not what it should be, or no overlay runs the model"
+
 _ALL = "all"
 
 
@@ -38,7 +45,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     command = commands.add_parser("verify", help="compare installed bitstreams with their hashes")
     command.add_argument("names", nargs="*", metavar="NAME", help="overlays (default: installed)")
     command = commands.add_parser("info", help="all about an overlay or a .bit file")
-    command.add_argument("name", metavar="NAME|FILE.bit")
+    command.add_argument("name", metavar="NAME|FILE.bit", help="an overlay, or a bitstream")
     command = commands.add_parser("recommend", help=overlays_recommend.HELP)
     overlays_recommend.add_arguments(command)
 

@@ -18,6 +18,12 @@ __all__ = [
 
 HELP = "show where a program's time goes: cycles, waits and bytes of each layer, pictures, a trace"
 
+EXAMPLES = (
+    "vta profile net.vta",
+    "vta profile net.vta --timeline timeline.png --trace trace.json",
+    "vta profile net.vta --layer 0 --json",
+)
+
 
 def add_source_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare what `vta profile` and `vta roofline` share."""

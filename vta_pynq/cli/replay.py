@@ -17,6 +17,12 @@ __all__ = ["HELP", "add_arguments", "run"]
 
 HELP = "run conformance cases and compare their outputs byte for byte"
 
+EXAMPLES = (
+    "vta replay tests/conformance",
+    "vta replay tests/conformance/isa_gemm_loops --semantics hls --cycles",
+)
+NO_MEANS = "a case gives other bytes than recorded"
+
 
 _LATENCIES = ", ".join(
     f"{profile.name} {profile.timing.memory_latency}"

@@ -15,6 +15,8 @@ __all__ = ["HELP", "add_arguments", "run"]
 
 HELP = "draw the roofline of a program's layers, with and without latency hiding"
 
+EXAMPLES = ("vta roofline net.vta -o roofline.png",)
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's arguments."""

@@ -26,6 +26,12 @@ __all__ = ["HELP", "add_arguments", "run"]
 
 HELP = "run a program on a board or on the simulator"
 
+EXAMPLES = (
+    "vta run net.vta --input x.npy --top 5",
+    "vta run net.vta --input photo.png --range=-1,1 --top 5 --labels names.txt",
+    "vta run net.vta --input x.npy --output y.npy --repeat 10 --json",
+)
+
 _SHOWN_VALUES = 1000
 """Outputs of more values are summed up where they are printed, and left out of the JSON."""
 

@@ -33,8 +33,12 @@ def add_input_arguments(parser: argparse.ArgumentParser) -> None:
         "--range", metavar="LOW,HIGH", type=_pair, default=None,
         help="default: 0,1 for real inputs, all values of the type for integers",
     )  # fmt: skip
-    group.add_argument("--mean", metavar="M[,M,M]", type=_numbers, default=(0.0,))
-    group.add_argument("--std", metavar="S[,S,S]", type=_deviations, default=(1.0,))
+    group.add_argument(
+        "--mean", metavar="M[,M,M]", type=_numbers, default=(0.0,), help="default: 0"
+    )
+    group.add_argument(
+        "--std", metavar="S[,S,S]", type=_deviations, default=(1.0,), help="default: 1"
+    )
 
 
 def _numbers(text: str) -> tuple[float, ...]:

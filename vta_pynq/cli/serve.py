@@ -12,6 +12,11 @@ __all__ = ["HELP", "add_arguments", "run"]
 
 HELP = "serve this board, or the simulator, to other computers"
 
+EXAMPLES = (
+    "vta serve --device sim --port 7967",
+    "vta serve --host 0.0.0.0",
+)
+
 
 def _port(text: str) -> int:
     if not (text.isascii() and text.isdigit() and int(text) < 1 << 16):
