@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 __all__ = [
+    "AccessError",
     "AsmError",
     "BuildError",
     "CompileError",
@@ -74,6 +75,10 @@ class SimError(VtaError):
 
 class DeviceError(VtaError):
     """The device refused or failed; it has been reset and may be used again."""
+
+
+class AccessError(DeviceError):
+    """A server does not let this client in: mend token or certificates; retrying is of no use."""
 
 
 class HardwareError(DeviceError):

@@ -16,7 +16,8 @@ import numpy as np
 from pynq.pl_server import remote_device as pynq_remote
 from pynq.remote import buffer_pb2
 
-from vta_pynq.errors import DeviceError
+from vta_pynq.errors import AccessError, DeviceError
+from vta_pynq.remote.connect import CONNECT_TIMEOUT_S, open_channel
 from vta_pynq.remote.protocol import (
     CHUNK_BYTES,
     DESCRIBE,
@@ -33,7 +34,6 @@ __all__ = ["RemoteBuffer", "RemoteDevice"]
 
 CALL_TIMEOUT_S = 60.0
 """Deadline of one call; the largest buffer takes a few seconds on a slow network."""
-CONNECT_TIMEOUT_S = 5.0
 
 _WHAT_TO_DO = {
     grpc.StatusCode.UNAVAILABLE: "check that 'vta serve' runs there",
@@ -44,6 +44,8 @@ _WHAT_TO_DO = {
 
 def _error(where: str, error: grpc.RpcError) -> DeviceError:
     code, details = error.code(), " ".join(str(error.details()).split())
+    if code == grpc.StatusCode.UNAUTHENTICATED:
+        return AccessError(f"{where}: {details}")
     advice = _WHAT_TO_DO.get(code)
     return DeviceError(f"{where}: {details}" + (f"; {advice}" if advice else ""))
 
@@ -58,8 +60,17 @@ class _Guard(
     def __init__(self, where: str, metadata: tuple[tuple[str, str], ...]) -> None:
         self._where = where
         self._metadata = metadata
+        self._closed = False
+
+    def close(self) -> None:
+        """Refuse further calls: gRPC may crash at one on a closed channel."""
+        self._closed = True
 
     def _with_deadline(self, details: Any) -> Any:
+        if self._closed:
+            raise DeviceError(
+                f"{self._where}: connection must be open, not closed; make the overlay anew"
+            )
         return details._replace(timeout=CALL_TIMEOUT_S, metadata=self._metadata)
 
     def _call(self, continuation: Callable[..., Any], details: Any, request: Any) -> Any:
@@ -151,7 +162,8 @@ class RemoteDevice(pynq_remote.RemoteDevice):  # type: ignore[misc]
     Raises
     ------
     DeviceError
-        Nobody answers there within 5 s, or another client has the device.
+        Nobody answers there within 5 s, or another client has the device; an `AccessError` where
+        the server does not let this client in.
     """
 
     lock_file = None
@@ -161,16 +173,13 @@ class RemoteDevice(pynq_remote.RemoteDevice):  # type: ignore[misc]
         self.url = url
         host, port = parse_url(url)
         self._where = f"device {url}"
-        try:
-            super().__init__(0, host, port, tag=f"vta-remote-{host}-{port}-{id(self)}")
-        except (RuntimeError, grpc.RpcError) as error:
-            raise DeviceError(
-                f"{self._where}: a server must answer within {CONNECT_TIMEOUT_S:g} s, and none "
-                f"does ({error}); run 'vta serve --host ADDRESS' there, and check the firewall"
-            ) from None
         self._metadata = ((SESSION_KEY, secrets.token_hex(16)),)
         guard = _Guard(self._where, self._metadata)
-        channel = grpc.intercept_channel(self.client.channel, guard)
+        self.ip_addr, self.port = host, port
+        # PYNQ's own constructor would connect without TLS: its parts are set up here.
+        super(pynq_remote.RemoteDevice, self).__init__(f"vta-remote-{host}-{port}-{id(self)}")
+        self._channel = open_channel(host, port, self._where)
+        channel = grpc.intercept_channel(self._channel, guard)
         self._stub = {
             "device": pynq_remote.remote_device_pb2_grpc.RemoteDeviceStub(channel),
             "mmio": pynq_remote.mmio_pb2_grpc.MmioStub(channel),
@@ -179,12 +188,18 @@ class RemoteDevice(pynq_remote.RemoteDevice):  # type: ignore[misc]
         }
         self.simulated = False
         self._hold: Any = None
-        self._join()
-        self._closer = weakref.finalize(self, _close, self._hold, self.client.channel)
+        try:
+            self._join()
+            self.arch, self.name = self.get_arch(), self.get_board_name()
+        except BaseException:
+            _close(guard, self._hold, self._channel)
+            raise
+        self.capabilities = {"REMOTE": True}
+        self._closer = weakref.finalize(self, _close, guard, self._hold, self._channel)
 
     def _join(self) -> None:
         """Ask who is there and take the device; a PYNQ.remote image's server knows neither."""
-        channel = self.client.channel
+        channel = self._channel
         describe = channel.unary_unary(f"/{SERVICE}/{DESCRIBE}")
         try:
             about = Description.from_bytes(describe(b"", timeout=CONNECT_TIMEOUT_S), self._where)
@@ -252,7 +267,8 @@ class RemoteDevice(pynq_remote.RemoteDevice):  # type: ignore[misc]
         self._closer()
 
 
-def _close(hold: Any, channel: Any) -> None:
+def _close(guard: _Guard, hold: Any, channel: Any) -> None:
+    guard.close()
     if hold is not None:
         hold.cancel()
     channel.close()

@@ -21,6 +21,7 @@ from vta_pynq.overlay.locate import locate
 from vta_pynq.overlay.lock import LogicLock, default_lock_file
 from vta_pynq.remote.files import BoardFiles, FileStore, SimulatedFiles
 from vta_pynq.remote.protocol import DEFAULT_PORT, Description
+from vta_pynq.remote.security import Doorkeeper, ServerSecurity, check_address
 from vta_pynq.remote.services import (
     BufferService,
     DeviceService,
@@ -43,21 +44,29 @@ class Server:
     device
         What `VtaOverlay` takes: `"board"`, `"sim"`, `"csim"`, a pynq device, or None.
     host
-        Address to listen on. There is no password and no encryption, and who is let in can read
-        and write the board's registers: listen on other addresses than the machine's own in a
-        network that you trust only.
+        Address to listen on; any other than the machine's own demands `security`. Who is let in
+        can read and write the board's registers.
     port
         TCP port; 0 takes a free one.
+    security
+        TLS, and the token that every call must bring; None: neither.
 
     Raises
     ------
     DeviceError
-        The address cannot be had, or another process holds the logic.
+        The address cannot be had or is open to others without `security`, or another process
+        holds the logic.
     """
 
     def __init__(
-        self, device: Any = None, host: str = "127.0.0.1", port: int = DEFAULT_PORT
+        self,
+        device: Any = None,
+        host: str = "127.0.0.1",
+        port: int = DEFAULT_PORT,
+        security: ServerSecurity | None = None,
     ) -> None:
+        check_address(host, security)
+        self.doorkeeper = None if security is None else Doorkeeper(security.token)
         self.device = choose_device(device)
         self.board: Board = board_of(self.device)
         self.simulated = is_simulated(self.device)
@@ -68,6 +77,7 @@ class Server:
         about = Description(vta_pynq.__version__, self.board.name, self.simulated)
         self._server = grpc.server(
             futures.ThreadPoolExecutor(_WORKERS, thread_name_prefix="vta-serve"),
+            interceptors=() if self.doorkeeper is None else (self.doorkeeper,),
             # Two servers on one port would take turns.
             options=(("grpc.so_reuseport", 0),),
         )
@@ -78,7 +88,7 @@ class Server:
         buffer_pb2_grpc.add_RemoteBufferServicer_to_server(self.buffers, self._server)
         self._server.add_generic_rpc_handlers((session_handler(sessions, about),))
         try:
-            self.port = int(self._server.add_insecure_port(f"{host}:{port}"))
+            self.port = self._listen(f"{host}:{port}", security)
         except RuntimeError:
             self.port = 0
         if not self.port:
@@ -88,6 +98,11 @@ class Server:
                 "not; choose another with --host and --port"
             )
         self._server.start()
+
+    def _listen(self, address: str, security: ServerSecurity | None) -> int:
+        if security is None:
+            return int(self._server.add_insecure_port(address))
+        return int(self._server.add_secure_port(address, security.credentials()))
 
     def _files(self) -> FileStore:
         if not self.simulated:
