@@ -18,7 +18,7 @@ import tempfile
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 SUPPORTED = ((3, 10), (3, 11), (3, 12))
-EXTRAS = "compiler,notebooks,remote,dev"
+EXTRAS = "compiler,notebooks,remote,pool,dev"
 CONSTRAINTS = "requirements/constraints.txt"
 CSIM = "requirements/csim.txt"
 ENV_INPUTS = ("setup.cfg", CONSTRAINTS, CSIM, "scripts/setup_env.py")

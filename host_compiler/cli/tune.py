@@ -48,6 +48,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "for each core)",
     )  # fmt: skip
     parser.add_argument(
+        "--pool", metavar="ADDRESS",
+        help="judge on the workers of a Dask scheduler instead, such as tcp://host:8786",
+    )  # fmt: skip
+    parser.add_argument(
         "--database", metavar="FILE", default=_DATABASE,
         help="where every trial goes, and where the search goes on from (default: %(default)s)",
     )  # fmt: skip
@@ -125,8 +129,15 @@ def _tune(args: argparse.Namespace, database: Database) -> int:
 def _judge(args: argparse.Namespace, target: Target, stack: contextlib.ExitStack) -> Judge:
     from host_compiler.tune.judge import ModelJudge
     from host_compiler.tune.measure import DeviceJudge
+    from host_compiler.tune.pool_judge import PoolJudge
     from host_compiler.tune.workers import Workers
 
+    if args.pool is not None:
+        if args.measure is not None:
+            raise CompileError(
+                "option --pool: must be without --measure, not with it; one device measures"
+            )
+        return stack.enter_context(PoolJudge(args.pool))
     if args.measure is not None:
         return stack.enter_context(DeviceJudge(args.measure, target, args.overlay, args.repeat))
     return stack.enter_context(Workers(args.workers)) if args.workers else ModelJudge()

@@ -65,6 +65,8 @@ ON_DEMAND = {
     # room: packages that it may load inside a function only, because they may be missing
     "vta_pynq.profile": {"matplotlib", "IPython"},
     "vta_pynq.cli": {"pynq", "PIL"},
+    "vta_pynq.remote.pool": {"distributed"},
+    "host_compiler.tune.pool_judge": {"distributed"},
 }
 
 SOURCES = modules("vta_pynq", "host_compiler")
