@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from collections.abc import Mapping
+from typing import Any
 
 from host_compiler.ir import Accumulate, Concat, Graph, Requant
 from host_compiler.layout import CpuTask, LayerTask, Tasks
@@ -14,7 +16,7 @@ from host_compiler.placement import Placement, cpu_cycles, packing_cycles
 from vta_pynq.program import ArenaKind, LayerReport, Program, VtaStep
 from vta_pynq.timing import get_profile, simulate
 
-__all__ = ["explain", "layer_reports", "summary"]
+__all__ = ["explain", "layer_reports", "summary", "summary_facts"]
 
 _CHANGES = {
     "pack": "into the accelerator's layout",
@@ -94,29 +96,51 @@ def dram_bytes(plan: LayerPlan) -> int:
     return sum(seen.values()) + sum(c.data.nbytes for c in plan.constants)
 
 
+def summary_facts(program: Program) -> dict[str, Any]:
+    """What `summary` says and the layers, for JSON; `cycles` is None where nothing models them."""
+    submissions = sum(isinstance(step, VtaStep) for step in program.steps)
+    cycles = None
+    if submissions and get_profile(program.profile).timing is not None:
+        cycles = sum(simulate(s, program.profile).total_cycles for s in program.streams())
+    return {
+        "model": program.model,
+        "config": program.config.name,
+        "profile": program.profile,
+        "accelerator_layers": sum(
+            isinstance(program.steps[layer.step], VtaStep) for layer in program.layers
+        ),
+        "submissions": submissions,
+        "processor_steps": len(program.steps) - submissions,
+        "instructions": len(program.words),
+        "constant_bytes": _bytes(program, ArenaKind.CONST),
+        "scratch_bytes": _bytes(program, ArenaKind.SCRATCH),
+        "cycles": cycles,
+        "layers": [dataclasses.asdict(layer) for layer in program.layers],
+    }
+
+
 def summary(program: Program) -> str:
     """Two lines about a program: where its layers run, and what it takes."""
-    on_device = sum(isinstance(program.steps[layer.step], VtaStep) for layer in program.layers)
-    others = sum(1 for step in program.steps if not isinstance(step, VtaStep))
-    submissions = len(program.steps) - others
+    facts = summary_facts(program)
+    submissions = facts["submissions"]
     lines = [
-        f"{program.model} for {program.config.name} ({program.profile}): {on_device} layers on the "
+        f"{program.model} for {program.config.name} ({program.profile}): "
+        f"{facts['accelerator_layers']} layers on the "
         f"accelerator in {submissions} {'submission' if submissions == 1 else 'submissions'}, "
-        f"{others} steps on the processor",
-        f"{len(program.words)} instructions, "
-        f"{_kib(program, ArenaKind.CONST)} KiB of constants, "
-        f"{_kib(program, ArenaKind.SCRATCH)} KiB of scratch memory",
+        f"{facts['processor_steps']} steps on the processor",
+        f"{facts['instructions']} instructions, "
+        f"{-(-facts['constant_bytes'] // 1024)} KiB of constants, "
+        f"{-(-facts['scratch_bytes'] // 1024)} KiB of scratch memory",
     ]
     if not submissions:
         lines.append("nothing runs on the accelerator; quantise the model first (vta quantize)")
-    elif get_profile(program.profile).timing is not None:
-        cycles = sum(simulate(s, program.profile).total_cycles for s in program.streams())
-        lines.append(f"{cycles} cycles on the accelerator for each run (cycle model)")
+    elif facts["cycles"] is not None:
+        lines.append(f"{facts['cycles']} cycles on the accelerator for each run (cycle model)")
     return "\n".join(lines)
 
 
-def _kib(program: Program, kind: ArenaKind) -> int:
-    return -(-sum(arena.bytes for arena in program.arenas if arena.kind is kind) // 1024)
+def _bytes(program: Program, kind: ArenaKind) -> int:
+    return sum(arena.bytes for arena in program.arenas if arena.kind is kind)
 
 
 def explain(program: Program, graph: Graph, placement: Placement) -> str:

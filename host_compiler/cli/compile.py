@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import json
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -39,6 +40,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--explain", action="store_true", help="print where each layer runs, its cycles, and why"
+    )
+    parser.add_argument(
+        "--json", action="store_true", help="print the summary and the layers as JSON"
     )
 
 
@@ -99,7 +103,7 @@ def run(args: argparse.Namespace) -> int:
     # onnx is slow to import and not needed for --help.
     from host_compiler.compile import compile_graph, load_graph, make_target
     from host_compiler.planner import DEFAULT_CANDIDATES
-    from host_compiler.report import explain, summary
+    from host_compiler.report import explain, summary, summary_facts
 
     target = Path(args.output)
     if not target.parent.is_dir():
@@ -115,6 +119,10 @@ def run(args: argparse.Namespace) -> int:
     )
     program = compilation.program
     program.save(target)
+    if args.json:
+        facts = {"output": str(target), "notes": list(compilation.notes)}
+        print(json.dumps({**facts, **summary_facts(program)}))
+        return 0
     if args.explain:
         print(explain(program, compilation.graph, compilation.placement))
         print()

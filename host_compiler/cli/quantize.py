@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import json
 from pathlib import Path
 
 from vta_pynq.errors import CompileError
@@ -47,6 +48,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="array of --data that holds each sample's class: report the accuracy too",
     )
     parser.add_argument(
+        "--json", action="store_true", help="print the report as JSON; SQNR in dB, null: no noise"
+    )
+    parser.add_argument(
         "--requantize", action="store_true", help="take a model that is quantised already"
     )
 
@@ -71,6 +75,9 @@ def run(args: argparse.Namespace) -> int:
         requantize=args.requantize,
     )
     result.save(target)
+    if args.json:
+        print(json.dumps({"output": str(target), **result.report.facts()}))
+        return 0
     print(result.report)
     print(f"wrote {target}")
     return 0

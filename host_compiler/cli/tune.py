@@ -6,6 +6,7 @@ import argparse
 import contextlib
 import json
 import os
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from host_compiler.cli.compile import add_target_arguments, parse_shapes
@@ -82,11 +83,13 @@ def run(args: argparse.Namespace) -> int:
     from host_compiler.tune.database import Database
 
     if args.model is None and args.export is None:
-        raise CompileError("vta tune: MODEL or --export must be given; name a quantised ONNX file")
+        raise CompileError("MODEL or --export must be given; name a quantised ONNX file")
     if args.workers < 0:
         raise CompileError(f"option --workers: value must be at least 0, not {args.workers}")
     if args.repeat < 1:
         raise CompileError(f"option --repeat: value must be at least 1, not {args.repeat}")
+    if args.export is not None and not Path(args.export).parent.is_dir():
+        raise CompileError(f"option --export: folder of {args.export} must exist; create it first")
     code = 0
     with Database(args.database) as database:
         if args.model is not None:

@@ -108,7 +108,7 @@ def read_onnx(source: ModelSource) -> onnx.ModelProto:
 
 
 def _parse(source: ModelSource) -> onnx.ModelProto:
-    folder: Path | None = None
+    folder, where = None, "model"
     if isinstance(source, onnx.ModelProto):
         model = onnx.ModelProto()
         model.CopyFrom(source)
@@ -117,7 +117,7 @@ def _parse(source: ModelSource) -> onnx.ModelProto:
             data = source
         else:
             path = Path(source)
-            folder = path.parent
+            folder, where = path.parent, f"model {path}"
             try:
                 if path.stat().st_size > _MAX_FILE_BYTES:
                     raise CompileError(f"model {path}: must be smaller than 2 GiB")
@@ -130,7 +130,7 @@ def _parse(source: ModelSource) -> onnx.ModelProto:
         except DecodeError:
             model.Clear()
         if not model.HasField("graph") or not model.graph.output:
-            raise CompileError("model: must be an ONNX file, not truncated or something else")
+            raise CompileError(f"{where}: must be an ONNX file, not truncated or something else")
     _load_external(model, folder)
     return model
 
@@ -194,9 +194,10 @@ def _fix_shapes(model: onnx.ModelProto, shapes: dict[str, Sequence[int] | int]) 
             if wanted is None and dim.dim_param in shapes:
                 used.add(dim.dim_param)
             if fixed is None and given is None:
+                named = f"{dim.dim_param}=1 or " if dim.dim_param else ""
                 raise CompileError(
-                    f"input {value.name}: extent {dim.dim_param or axis} must be fixed; "
-                    f"give a shape for {value.name}"
+                    f"input {value.name}: extent {dim.dim_param or axis} must be fixed; give "
+                    f"{named}a shape for {value.name} (--shape)"
                 )
             if given is not None and (isinstance(given, bool) or int(given) < 1):
                 raise CompileError(f"input {value.name}: extents must be positive, not {given}")

@@ -31,11 +31,23 @@ def _load(path: str | os.PathLike[str]) -> dict[str, Array]:
             if isinstance(loaded, np.ndarray):
                 return {"": loaded}
             with loaded:
-                return {name: loaded[name] for name in loaded.files}
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile, zlib.error) as error:
+                arrays = {name: loaded[name] for name in loaded.files}
+    except OSError as error:
         raise CompileError(
-            f"calibration data {where}: must be readable .npz or .npy: {error}"
+            f"calibration data {where}: must be readable: {error.strerror or error}"
         ) from None
+    except (ValueError, EOFError, zipfile.BadZipFile, zlib.error) as error:
+        raise CompileError(
+            f"calibration data {where}: must be .npz or .npy: {error}; write it with numpy.savez"
+        ) from None
+    for name, array in arrays.items():
+        # numpy gives the bytes of what is in a zip file and no array.
+        if not isinstance(array, np.ndarray):
+            raise CompileError(
+                f"calibration data {where}: must hold arrays only, not a file {name!r}; write it "
+                "with numpy.savez"
+            )
+    return arrays
 
 
 def load_samples(path: str | os.PathLike[str], inputs: Sequence[str]) -> dict[str, Array]:

@@ -38,6 +38,14 @@ class QuantReport:
     accuracy_float: float | None
     accuracy_int8: float | None
 
+    def facts(self) -> dict[str, Any]:
+        """The report for JSON, which knows no infinity: there a ratio is None."""
+        facts = dataclasses.asdict(self)
+        for layer in facts["layers"]:
+            if math.isinf(layer["sqnr_db"]):
+                layer["sqnr_db"] = None
+        return facts
+
     def __str__(self) -> str:
         width = max((len(layer.node) for layer in self.layers), default=4)
         lines = [f"{'node':{width}}  SQNR dB"]

@@ -161,7 +161,7 @@ def _prepare(
     if any("Quantize" in n.op_type or n.op_type.startswith("Q") for n in proto.graph.node):
         if not requantize:
             raise CompileError(
-                "model: must be float, not quantised already; ask to quantise it again"
+                "model: must be float, not quantised already; add --requantize to quantise it again"
             )
         proto = dequantised(proto)
     check_ends(proto)

@@ -88,7 +88,9 @@ def test_import_old_opset_refused():
 
 
 def test_import_dynamic_extent_without_argument_refused():
-    assert message(net()) == "input x: extent batch must be fixed; give a shape for x"
+    assert message(net()) == (
+        "input x: extent batch must be fixed; give batch=1 or a shape for x (--shape)"
+    )
 
 
 @pytest.mark.parametrize(

@@ -93,12 +93,16 @@ def _packed_bytes(data: bytes) -> int:
     return int(count)
 
 
+NO_ZIP = (
+    "file must be a zip file that ends with its directory, not cut off or something else; "
+    "'vta compile' writes program files"
+)
 REFUSED: dict[str, tuple[Callable[[], bytes], str]] = {
-    "empty": (lambda: b"", "file must be a zip file that ends with its directory"),
-    "text": (lambda: b"x" * 100, "file must be a zip file that ends with its directory"),
-    "after": (lambda: PLAIN + b"\0", "file must be a zip file that ends with its directory"),
+    "empty": (lambda: b"", NO_ZIP),
+    "text": (lambda: b"x" * 100, NO_ZIP),
+    "after": (lambda: PLAIN + b"\0", NO_ZIP),
     "before": (lambda: b"\0" + PLAIN, "directory must end where the end record begins (no zip64)"),
-    "comment": (_comment, "file must be a zip file that ends with its directory"),
+    "comment": (_comment, NO_ZIP),
     "twice": (
         lambda: zip_of([MEMBERS[0], MEMBERS[0]]),
         "member 'manifest.json' must come once, not twice",

@@ -68,6 +68,8 @@ def _write_folder(path: Path, stream: InstructionStream) -> None:
     """Write a case without expected outputs (docs/conformance.md)."""
     if path.exists():
         raise AsmError(f"{path}: output folder must not exist yet; remove it or name another one")
+    if not path.parent.is_dir():
+        raise AsmError(f"{path}: folder {path.parent} must exist; create it first")
     scratch = Path(tempfile.mkdtemp(dir=path.parent, prefix=f".{path.name}."))
     try:
         (scratch / _INSN_FILE).write_bytes(stream.words.tobytes())

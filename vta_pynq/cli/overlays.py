@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import json
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -37,7 +38,8 @@ _ALL = "all"
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the sub-commands."""
     commands = parser.add_subparsers(dest="overlays_command", required=True, metavar="COMMAND")
-    commands.add_parser("list", help="every known overlay, and which are installed")
+    command = commands.add_parser("list", help="every known overlay, and which are installed")
+    command.add_argument("--json", action="store_true", help="print JSON instead of text")
     command = commands.add_parser("fetch", help="install published bitstreams")
     command.add_argument("names", nargs="+", metavar="NAME", help=f"overlays, or '{_ALL}'")
     command.add_argument("--mirror", metavar="FOLDER|URL", help="where to fetch from instead")
@@ -76,16 +78,27 @@ def _installed(variant: Variant) -> list[Path]:
 
 def _list(args: argparse.Namespace) -> int:
     catalogue = read_catalogue()
-    width = max(len(variant.name) for variant in variants())
-    for variant in variants():
-        if _installed(variant):
-            state = "installed"
-        elif _entry_of(catalogue, variant):
-            state = "published"
-        else:
-            state = "simulator only"
+    states = [(variant, _state(catalogue, variant)) for variant in variants()]
+    if args.json:
+        facts = [
+            {
+                "name": variant.name, "state": state, "config": variant.config.name,
+                "boards": list(variant.boards), "files": list(map(str, _installed(variant))),
+            }
+            for variant, state in states
+        ]  # fmt: skip
+        print(json.dumps({"overlays": facts}))
+        return 0
+    width = max(len(variant.name) for variant, _ in states)
+    for variant, state in states:
         print(f"{variant.name:{width}}  {state:14}  {', '.join(variant.boards)}")
     return 0
+
+
+def _state(catalogue: Catalogue, variant: Variant) -> str:
+    if _installed(variant):
+        return "installed"
+    return "published" if _entry_of(catalogue, variant) else "simulator only"
 
 
 def _chosen(names: list[str], catalogue: Catalogue) -> list[Entry]:

@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from vta_pynq.errors import ShapeError
 
-__all__ = ["ranked", "read_labels"]
+__all__ = ["check_labels", "ranked", "read_labels"]
 
 
 def read_labels(path: str | None) -> list[str]:
@@ -32,6 +32,21 @@ def read_labels(path: str | None) -> list[str]:
         ) from None
 
 
+def check_labels(labels: Sequence[str], size: int) -> None:
+    """Make sure that there are no names, or one for each of the `size` values of an output.
+
+    Raises
+    ------
+    ShapeError
+        There are others.
+    """
+    if labels and len(labels) != size:
+        raise ShapeError(
+            f"--labels: there must be {size} names, one for each value of the output, not "
+            f"{len(labels)}"
+        )
+
+
 def ranked(y: npt.NDArray[Any], count: int, labels: Sequence[str]) -> list[dict[str, Any]]:
     """The `count` largest values of an output of one image, largest first.
 
@@ -44,11 +59,7 @@ def ranked(y: npt.NDArray[Any], count: int, labels: Sequence[str]) -> list[dict[
         There are names, but not as many as values.
     """
     flat = y.reshape(-1)
-    if labels and len(labels) != flat.size:
-        raise ShapeError(
-            f"--labels: there must be {flat.size} names, one for each value of the output, not "
-            f"{len(labels)}"
-        )
+    check_labels(labels, flat.size)
     order = np.argsort(-flat.astype(np.float64), kind="stable")[:count]
     return [
         {

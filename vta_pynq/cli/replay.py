@@ -99,7 +99,9 @@ def run(args: argparse.Namespace) -> int:
     elif args.latency is not None:
         raise ProgramError("--latency must come with --cycles")
     if not cases:
-        raise ProgramError("at least one CASE must be given")
+        raise ProgramError(
+            "at least one CASE must be given; name a case folder, or a folder of cases"
+        )
     results = []
     for path in find_cases(cases):
         result = replay_case(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 import statistics
 import time
 from collections.abc import Mapping, Sequence
@@ -13,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from vta_pynq.cli.ranking import ranked, read_labels
+from vta_pynq.cli.ranking import check_labels, ranked, read_labels
 from vta_pynq.cli.run_inputs import add_input_arguments, read_inputs
 from vta_pynq.errors import ShapeError
 from vta_pynq.program import Program
@@ -145,6 +146,10 @@ def run(args: argparse.Namespace) -> int:
     arrays = read_inputs(args, program)
     _check_output(args.output, program)
     labels = read_labels(args.labels)
+    if args.labels is not None and args.top is None:
+        raise ShapeError("--labels: must come with --top; add --top N")
+    for tensor in program.output_tensors:
+        check_labels(labels, math.prod(tensor.shape))
     from vta_pynq.overlay import VtaOverlay
 
     name = args.overlay or program.config.name

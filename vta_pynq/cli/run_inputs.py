@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -75,6 +76,14 @@ def _read(path: str) -> Any:
         ) from None
 
 
+def _unfit(program: Program, problem: str) -> ShapeError:
+    listed = ", ".join(f"{t.name} ({t.dtype} of shape {t.shape})" for t in program.input_tensors)
+    return ShapeError(
+        f"inputs of model '{program.model}': must be {listed}, but {problem}; give each with "
+        "--input NAME=FILE"
+    )
+
+
 def read_inputs(args: argparse.Namespace, program: Program) -> list[npt.NDArray[Any]]:
     """The arrays for the model's inputs, in its order.
 
@@ -90,6 +99,8 @@ def read_inputs(args: argparse.Namespace, program: Program) -> list[npt.NDArray[
         given = bool(separator) and name in names
         path = path if given else word
         free = [key for key in names if key not in found]
+        if separator and not given and not Path(word).exists():
+            raise _unfit(program, f"none is '{name}'")
         name = name if given else free[0] if free else word
         if path.lower().endswith(SUFFIXES) and name in names:
             found[name] = read_image(path, program.tensor(name), form)
@@ -103,12 +114,6 @@ def read_inputs(args: argparse.Namespace, program: Program) -> list[npt.NDArray[
     unknown = [name for name in found if name not in names]
     missing = [name for name in names if name not in found]
     if unknown or missing:
-        listed = ", ".join(
-            f"{t.name} ({t.dtype} of shape {t.shape})" for t in program.input_tensors
-        )
         problem = f"none is '{unknown[0]}'" if unknown else f"'{missing[0]}' is missing"
-        raise ShapeError(
-            f"inputs of model '{program.model}': must be {listed}, but {problem}; give each with "
-            "--input NAME=FILE"
-        )
+        raise _unfit(program, problem)
     return [found[name] for name in names]

@@ -111,7 +111,10 @@ def _directory(view: memoryview) -> tuple[int, int, int]:
     """Number of members, begin and end of the directory."""
     end = len(view) - _END.size
     if end < 0 or bytes(view[end : end + 4]) != _END_MAGIC:
-        raise ProgramError("file must be a zip file that ends with its directory")
+        raise ProgramError(
+            "file must be a zip file that ends with its directory, not cut off or something else; "
+            "'vta compile' writes program files"
+        )
     _, disk, first, here, count, size, start, comment = _END.unpack_from(view, end)
     if disk or first or here != count or comment:
         raise ProgramError("zip file must be in one part and without a comment")
