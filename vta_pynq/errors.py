@@ -16,6 +16,7 @@ __all__ = [
     "KernelError",
     "ProgramError",
     "ScheduleError",
+    "ServerUnavailable",
     "ShapeError",
     "SimError",
     "VtaError",
@@ -79,6 +80,10 @@ class DeviceError(VtaError):
 
 class AccessError(DeviceError):
     """A server does not let this client in: mend token or certificates; retrying is of no use."""
+
+
+class ServerUnavailable(DeviceError):
+    """A server is away, busy or slow: make the overlay anew and try again, perhaps later."""
 
 
 class HardwareError(DeviceError):

@@ -16,7 +16,7 @@ import numpy as np
 from pynq.pl_server import remote_device as pynq_remote
 from pynq.remote import buffer_pb2
 
-from vta_pynq.errors import AccessError, DeviceError
+from vta_pynq.errors import AccessError, DeviceError, ServerUnavailable
 from vta_pynq.remote.connect import CONNECT_TIMEOUT_S, open_channel
 from vta_pynq.remote.protocol import (
     CHUNK_BYTES,
@@ -34,11 +34,14 @@ __all__ = ["RemoteBuffer", "RemoteDevice"]
 
 CALL_TIMEOUT_S = 60.0
 """Deadline of one call; the largest buffer takes a few seconds on a slow network."""
+_LARGEST_BUFFER = 1 << 30
+"""Bytes; the protocol counts them in 32 bits, and no supported board has as much to give."""
 
-_WHAT_TO_DO = {
-    grpc.StatusCode.UNAVAILABLE: "check that 'vta serve' runs there",
-    grpc.StatusCode.DEADLINE_EXCEEDED: "check the network, and the board's load",
-    grpc.StatusCode.UNIMPLEMENTED: "install the same version of vta-pynq on both sides",
+_TRY_AGAIN = {
+    grpc.StatusCode.UNAVAILABLE: "check that 'vta serve' runs there, and try again",
+    grpc.StatusCode.DEADLINE_EXCEEDED: "check the network and the board's load, and try again",
+    grpc.StatusCode.RESOURCE_EXHAUSTED: "try again when it is free",
+    grpc.StatusCode.CANCELLED: "the server gave up waiting; try again",
 }
 
 
@@ -46,8 +49,11 @@ def _error(where: str, error: grpc.RpcError) -> DeviceError:
     code, details = error.code(), " ".join(str(error.details()).split())
     if code == grpc.StatusCode.UNAUTHENTICATED:
         return AccessError(f"{where}: {details}")
-    advice = _WHAT_TO_DO.get(code)
-    return DeviceError(f"{where}: {details}" + (f"; {advice}" if advice else ""))
+    if code in _TRY_AGAIN:
+        return ServerUnavailable(f"{where}: {details}; {_TRY_AGAIN[code]}")
+    if code == grpc.StatusCode.UNIMPLEMENTED:
+        details += "; install the same version of vta-pynq on both sides"
+    return DeviceError(f"{where}: {details}")
 
 
 class _Guard(
@@ -227,6 +233,8 @@ class RemoteDevice(pynq_remote.RemoteDevice):  # type: ignore[misc]
         """
         shape = tuple(shape) if np.iterable(shape) else (int(shape),)
         size = int(np.prod(shape, dtype=np.int64)) * np.dtype(dtype).itemsize
+        if size > _LARGEST_BUFFER:
+            raise RuntimeError(f"{self._where}: buffer must have at most 1 GiB, not {size} bytes")
         # Every board's allocator works in pages, and the protocol has no empty buffer.
         request = buffer_pb2.AllocateRequest(
             size=max(size, 1), dtype=np.dtype(dtype).str, cacheable=bool(cacheable)

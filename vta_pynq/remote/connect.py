@@ -12,7 +12,7 @@ from typing import Any
 
 import grpc
 
-from vta_pynq.errors import AccessError, DeviceError
+from vta_pynq.errors import AccessError, ServerUnavailable
 from vta_pynq.remote.security import (
     CA_VARIABLE,
     CERTIFICATE_VARIABLE,
@@ -43,8 +43,10 @@ def open_channel(
     ------
     AccessError
         Certificates or the lack of TLS keep the two apart.
+    ServerUnavailable
+        Nobody answers there within 5 s.
     DeviceError
-        Nobody answers there within 5 s, or the files that the environment names are wrong.
+        The files that the environment names are wrong.
     """
     security = ClientSecurity.from_environment() if security is None else security
     channel = security.channel(f"{host}:{port}", options)
@@ -63,7 +65,7 @@ def open_channel(
                 _explain(host.strip("[]"), port, where, security, deadline)
     except queue.Empty:
         channel.close()
-        raise DeviceError(
+        raise ServerUnavailable(
             f"{where}: a server must answer within {CONNECT_TIMEOUT_S:g} s, and none does; run "
             "'vta serve --host ADDRESS' there, and check the firewall"
         ) from None
@@ -118,6 +120,7 @@ def _explain(host: str, port: int, where: str, security: ClientSecurity, deadlin
         ) from None
     except ssl.SSLError as error:
         _judge(error.reason or "", where, security)
+        return
     except OSError:
         return
     if security.ca is None:

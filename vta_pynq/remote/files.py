@@ -5,6 +5,7 @@ Programming the logic is a write of a file in this protocol. Only what it needs 
 
 from __future__ import annotations
 
+import errno
 import re
 import threading
 from collections.abc import Callable
@@ -13,6 +14,7 @@ from typing import Protocol
 
 from vta_pynq.errors import DeviceError
 from vta_pynq.remote.protocol import HWH_FOLDER
+from vta_pynq.whole_file import whole_file
 
 __all__ = ["BoardFiles", "FileStore", "SimulatedFiles"]
 
@@ -23,6 +25,8 @@ _FLAGS = "/sys/class/fpga_manager/fpga0/flags"
 _PROGRAM = "/sys/class/fpga_manager/fpga0/firmware"
 _READ = frozenset({_BOARD_NAME, _VERSION, _STATE, _FLAGS, "/proc/device-tree/compatible"})
 _FIRMWARE = re.compile(r"/lib/firmware/[A-Za-z0-9_.+-]{1,200}\.bin")
+_MOST_SENT = 16
+"""Bitstreams and descriptions that a simulated board keeps in memory."""
 _HWH = re.compile(re.escape(HWH_FOLDER) + r"[A-Za-z0-9_.+-]{1,200}\.hwh")
 
 
@@ -39,6 +43,15 @@ class FileStore(Protocol):
         ------
         DeviceError
             It is not there, or not to be read.
+        """
+
+    def check_write(self, path: str) -> None:
+        """Refuse a path before its content comes.
+
+        Raises
+        ------
+        DeviceError
+            It must not be written.
         """
 
     def write(self, path: str, data: bytes) -> None:
@@ -81,16 +94,24 @@ class BoardFiles:
         except OSError as error:
             raise DeviceError(f"file {path}: {error.strerror}") from None
 
-    def write(self, path: str, data: bytes) -> None:
-        """A bitstream into /lib/firmware, or its name to the FPGA manager, which loads it."""
+    def check_write(self, path: str) -> None:
+        """Let bitstreams and what tells the FPGA manager pass."""
         if path not in (_FLAGS, _PROGRAM) and not _FIRMWARE.fullmatch(path):
             raise _refuse(path, "writes")
+
+    def write(self, path: str, data: bytes) -> None:
+        """A bitstream into /lib/firmware, or its name to the FPGA manager, which loads it."""
+        self.check_write(path)
         try:
-            self._place(path).write_bytes(data)
+            if path in (_FLAGS, _PROGRAM):
+                self._place(path).write_bytes(data)
+            else:  # half a bitstream must not be there to be loaded
+                with whole_file(self._place(path)) as file:
+                    file.write(data)
         except OSError as error:
-            raise DeviceError(
-                f"file {path}: {error.strerror}; run 'vta serve' as root on the board"
-            ) from None
+            full = error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+            advice = "make room on the board's disk" if full else "run 'vta serve' as root there"
+            raise DeviceError(f"file {path}: {error.strerror}; {advice}") from None
 
 
 class SimulatedFiles:
@@ -117,13 +138,22 @@ class SimulatedFiles:
         except KeyError:
             raise DeviceError(f"file {path}: No such file or directory") from None
 
-    def write(self, path: str, data: bytes) -> None:
-        """Keep it; what goes to the FPGA manager loads the design of that name."""
+    def check_write(self, path: str) -> None:
+        """Let pass what a board would, and a design's metadata."""
         known = _FIRMWARE.fullmatch(path) or _HWH.fullmatch(path) or path in (_FLAGS, _PROGRAM)
         if not known:
             raise _refuse(path, "writes")
+
+    def write(self, path: str, data: bytes) -> None:
+        """Keep it; what goes to the FPGA manager loads the design of that name."""
+        self.check_write(path)
         with self._guard:
             self._files[path] = data
+            sent = [
+                name for name in self._files if _FIRMWARE.fullmatch(name) or _HWH.fullmatch(name)
+            ]
+            for oldest in sent[:-_MOST_SENT]:
+                del self._files[oldest]
             if path != _PROGRAM:
                 return
             stem = data.decode("ascii", "replace").strip().removesuffix(".bin")

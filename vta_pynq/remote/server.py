@@ -20,6 +20,7 @@ from vta_pynq.overlay.devices import board_of, choose_device, is_simulated
 from vta_pynq.overlay.locate import locate
 from vta_pynq.overlay.lock import LogicLock, default_lock_file
 from vta_pynq.remote.files import BoardFiles, FileStore, SimulatedFiles
+from vta_pynq.remote.limits import STREAM_S, StreamLimit, server_options
 from vta_pynq.remote.protocol import DEFAULT_PORT, Description
 from vta_pynq.remote.security import Doorkeeper, ServerSecurity, check_address
 from vta_pynq.remote.services import (
@@ -50,6 +51,8 @@ class Server:
         TCP port; 0 takes a free one.
     security
         TLS, and the token that every call must bring; None: neither.
+    stream_s
+        Deadline of a stream of pieces, in seconds; one that stops in the middle is cancelled then.
 
     Raises
     ------
@@ -64,6 +67,7 @@ class Server:
         host: str = "127.0.0.1",
         port: int = DEFAULT_PORT,
         security: ServerSecurity | None = None,
+        stream_s: float = STREAM_S,
     ) -> None:
         check_address(host, security)
         self.doorkeeper = None if security is None else Doorkeeper(security.token)
@@ -75,11 +79,12 @@ class Server:
         self.buffers = BufferService(sessions, self.device)
         self._lock = None if self.simulated else LogicLock.acquire(default_lock_file())
         about = Description(vta_pynq.__version__, self.board.name, self.simulated)
+        self._limit = StreamLimit(stream_s)
         self._server = grpc.server(
             futures.ThreadPoolExecutor(_WORKERS, thread_name_prefix="vta-serve"),
-            interceptors=() if self.doorkeeper is None else (self.doorkeeper,),
+            interceptors=(*(() if self.doorkeeper is None else (self.doorkeeper,)), self._limit),
             # Two servers on one port would take turns.
-            options=(("grpc.so_reuseport", 0),),
+            options=(("grpc.so_reuseport", 0), *server_options()),
         )
         remote_device_pb2_grpc.add_RemoteDeviceServicer_to_server(
             DeviceService(sessions, self._files()), self._server
@@ -135,6 +140,7 @@ class Server:
     def stop(self) -> None:
         """End every connection and give the logic up."""
         self._server.stop(_GRACE_S).wait(2 * _GRACE_S)
+        self._limit.close()
         self._forget()
         if self._lock is not None:
             self._lock.release()

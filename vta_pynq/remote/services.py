@@ -38,6 +38,10 @@ __all__ = ["BufferService", "DeviceService", "RegisterService", "session_handler
 T = TypeVar("T")
 _LARGEST_MAP = 1 << 24
 _LIMIT_BYTES = 1 << 30
+_LARGEST_FILE = 64 << 20
+"""Bytes of a file that a client sends: bitstreams of the supported boards have at most half."""
+_MOST_OBJECTS = 4096
+"""Buffers, and maps, that a client has at a time."""
 
 
 def _client(context: Any) -> str:
@@ -89,14 +93,20 @@ class DeviceService(_Service, remote_device_pb2_grpc.RemoteDeviceServicer):  # t
     def writefile(self, requests: Iterator[Any], context: Any) -> Any:
         """Write a file that comes in pieces, whole or not at all."""
         self._enter(context)
-        path, data = "", bytearray()
-        for request in requests:
-            path = request.file_path
-            data += request.data
-            if len(data) > _LIMIT_BYTES:
-                _abort(context, DeviceError(f"file {path}: must have at most 1 GiB"))
+        path: str | None = None
+        data = bytearray()
         try:
-            self._files.write(path, bytes(data))
+            for request in requests:
+                if path is None:
+                    self._files.check_write(request.file_path)
+                    path = request.file_path
+                data += request.data
+                if request.file_path != path or len(data) > _LARGEST_FILE:
+                    raise DeviceError(
+                        f"file {path}: must be one file of at most {_LARGEST_FILE >> 20} MiB; send "
+                        "the bitstream alone"
+                    )
+            self._files.write(path or "", bytes(data))
         except (VtaError, RuntimeError, OSError) as error:
             _abort(context, error)
         return remote_device_pb2.WriteFileResponse()
@@ -144,6 +154,10 @@ class _Table:
 
     def add(self, value: Any) -> str:
         with self._guard:
+            if len(self._objects) >= _MOST_OBJECTS:
+                raise DeviceError(
+                    f"client: must have at most {_MOST_OBJECTS} buffers and as many maps; free some"
+                )
             name = f"{self._letter}{next(self._numbers)}"
             self._objects[name] = value
             return name
@@ -232,7 +246,11 @@ class BufferService(_Service, buffer_pb2_grpc.RemoteBufferServicer):  # type: ig
         if not 0 < request.size <= _LIMIT_BYTES:
             raise DeviceError(f"buffer: size must be in 1..{_LIMIT_BYTES}, not {request.size}")
         buffer = self._device.allocate((request.size,), "u1", cacheable=int(request.cacheable))
-        return buffer_pb2.AllocateResponse(buffer_id=self._buffers.add(buffer))
+        try:
+            return buffer_pb2.AllocateResponse(buffer_id=self._buffers.add(buffer))
+        except DeviceError:
+            buffer.freebuffer()
+            raise
 
     def write(self, requests: Iterator[Any], context: Any) -> Any:
         """Bytes into a buffer, in pieces that follow each other."""
@@ -243,7 +261,7 @@ class BufferService(_Service, buffer_pb2_grpc.RemoteBufferServicer):  # type: ig
                 buffer = self._buffers.get(request.buffer_id)
                 place = request.start if place is None else place
                 end = place + len(request.data)
-                if end > buffer.size:
+                if not 0 <= place <= end <= buffer.size:
                     raise DeviceError(f"buffer: must hold {end} bytes, not {buffer.size}")
                 buffer[place:end] = np.frombuffer(request.data, "u1")
                 place = end

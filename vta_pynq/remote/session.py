@@ -25,7 +25,7 @@ class Sessions:
         self._since = 0.0
 
     def acquire(self, client: str, name: str) -> None:
-        """Give the device to a client.
+        """Give the device to a client, without what others left behind.
 
         Raises
         ------
@@ -34,6 +34,9 @@ class Sessions:
         """
         with self._guard:
             self._check(client)
+            if self._holder is not None:  # each hold takes a thread of the server
+                raise DeviceError("device: session must hold it once, not again; use one hold")
+            self._released()
             self._holder, self._name, self._since = client, name, time.time()
 
     def release(self, client: str) -> None:
