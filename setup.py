@@ -30,6 +30,7 @@ DATA = {
     "overlays": "overlays",
     "notebooks": "notebooks",
     "examples": "notebooks/examples",
+    "tests/conformance": "selftest/cases",
 }
 
 

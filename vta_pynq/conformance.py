@@ -1,4 +1,4 @@
-"""Reader of conformance cases: a folder with `meta.json` and raw little-endian DRAM images.
+"""Reader and writer of conformance cases: folders with `meta.json` and little-endian DRAM images.
 
 The format is described in docs/conformance.md.
 """
@@ -8,7 +8,9 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import json
-from collections.abc import Mapping
+import shutil
+import tempfile
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, cast
 
@@ -21,9 +23,10 @@ from vta_pynq.isa.encode import as_words
 from vta_pynq.isa.table import DRAM_BYTES, INSN_BYTES, TOKENS
 from vta_pynq.stream import InstructionStream, Segment
 
-__all__ = ["Case", "ExpectedOutput", "is_case", "load_case"]
+__all__ = ["Case", "ExpectedOutput", "is_case", "load_case", "save_case"]
 
 _META = "meta.json"
+_INSN_FILE = "instructions.bin"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -97,6 +100,71 @@ def load_case(path: str | Path) -> Case:
     )
     outputs = tuple(reader.output(entry) for entry in wanted)
     return Case(stream, insn.phys, outputs, meta)
+
+
+def save_case(
+    path: Path, stream: InstructionStream, outputs: Sequence[ExpectedOutput] = ()
+) -> None:
+    """Write a case into a new folder, whole or not at all.
+
+    Raises
+    ------
+    ProgramError
+        There is something at `path`.
+    """
+    if path.exists():
+        raise ProgramError(
+            f"{path}: output folder must not exist yet; remove it or name another one"
+        )
+    if not path.parent.is_dir():
+        raise ProgramError(f"{path}: folder {path.parent} must exist; create it first")
+    scratch = Path(tempfile.mkdtemp(dir=path.parent, prefix=f".{path.name}."))
+    try:
+        meta = json.dumps(_write_files(scratch, stream, outputs), indent=1)
+        (scratch / _META).write_text(meta + "\n", encoding="utf-8")
+        scratch.chmod(0o755)
+        scratch.rename(path)
+    except BaseException:
+        shutil.rmtree(scratch, ignore_errors=True)
+        raise
+
+
+def _write_files(
+    folder: Path, stream: InstructionStream, outputs: Sequence[ExpectedOutput]
+) -> dict[str, Any]:
+    """The memory images; what `meta.json` must say of them."""
+    (folder / _INSN_FILE).write_bytes(stream.words.tobytes())
+    buffers, wanted = [], []
+    for number, segment in enumerate(stream.segments):
+        file = None if segment.data is None else f"segment_{number}.bin"
+        if file is not None and segment.data is not None:
+            (folder / file).write_bytes(segment.data.tobytes())
+        buffers.append(
+            {
+                "type": segment.kind,
+                "name": segment.name,
+                "file": file,
+                "phys": segment.phys,
+                "size": segment.size,
+            }
+        )
+    for number, output in enumerate(outputs):
+        file = f"expected_{number}.bin"
+        (folder / file).write_bytes(output.expected.tobytes())
+        wanted.append({"phys": output.phys, "size": output.expected.size, "expected_file": file})
+    place = next(stream.segments_of("INSN"), None)
+    return {
+        "name": stream.name,
+        "vta_config": stream.config.to_dict(),
+        "buffers": buffers,
+        "insn": {
+            "file": _INSN_FILE,
+            "phys": place.phys if place is not None else 0,
+            "count": len(stream),
+        },
+        "outputs": wanted,
+        "tokens_in": list(stream.tokens_in),
+    }
 
 
 def _place(insn: Segment, segments: list[Segment]) -> None:

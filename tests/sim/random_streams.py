@@ -7,7 +7,8 @@ import numpy as np
 from vta_pynq.config import Capability, HwConfig
 from vta_pynq.errors import ConfigError
 from vta_pynq.isa.encode import INSN_DTYPE, UOP_DTYPE, encode, encode_uops
-from vta_pynq.isa.table import AluOp, MemType, Module, Opcode, elem_bytes, module_of, sram_depth
+from vta_pynq.isa.table import AluOp, MemType, Opcode, elem_bytes, sram_depth
+from vta_pynq.selftest.sequence import in_order
 from vta_pynq.stream import InstructionStream, Segment
 
 __all__ = ["DEFAULT", "random_config", "random_stream"]
@@ -16,12 +17,6 @@ DEFAULT = HwConfig()
 REGION_BYTES = 1 << 20
 INSN_PHYS = 16 * REGION_BYTES
 AREA_ELEMS = 96
-_NEXT = {
-    (Module.LOAD, Module.COMPUTE): ("push_next", "pop_prev"),
-    (Module.COMPUTE, Module.LOAD): ("push_prev", "pop_next"),
-    (Module.COMPUTE, Module.STORE): ("push_next", "pop_prev"),
-    (Module.STORE, Module.COMPUTE): ("push_prev", "pop_next"),
-}
 
 
 def random_config(rng: np.random.Generator) -> HwConfig:
@@ -153,28 +148,6 @@ class _Builder:
                 slack -= factor * max(0, count - 1)
         self.add(opcode=opcode, **fields)
 
-    def connect(self) -> np.ndarray:
-        """Order every change of module by a token; NOPs lead from LOAD to STORE and back."""
-        chained: list[np.void] = []
-        for insn in self.insns:
-            module = _module(insn)
-            last = _module(chained[-1]) if chained else None
-            if {module, last} == {Module.LOAD, Module.STORE}:
-                nop = np.zeros((), INSN_DTYPE)
-                push, pop = _NEXT[(last, Module.COMPUTE)]
-                chained[-1][push], nop[pop] = 1, 1
-                chained.append(nop)
-                last = Module.COMPUTE
-            if last is not None and last != module:
-                push, pop = _NEXT[(last, module)]
-                chained[-1][push], insn[pop] = 1, 1
-            chained.append(insn)
-        return np.array(chained, INSN_DTYPE)
-
-
-def _module(insn: np.void) -> Module | None:
-    return module_of(int(insn["opcode"]), int(insn["memory_type"]))
-
 
 def _area(kind: MemType) -> int:
     return REGION_BYTES * (1 + kind)
@@ -202,7 +175,7 @@ def random_stream(
     build.store()
     build.add(opcode=Opcode.LOAD, memory_type=MemType.UOP)
     build.add(opcode=Opcode.FINISH)
-    words = encode(build.connect(), config)
+    words = encode(in_order(build.insns), config)
     segments = [Segment("insn", "INSN", INSN_PHYS, words.nbytes, words.view(np.uint8).reshape(-1))]
     for kind in MemType:
         size = AREA_ELEMS * elem_bytes(config, kind)

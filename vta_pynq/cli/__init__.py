@@ -42,6 +42,7 @@ COMMANDS: dict[str, str] = {
     "replay": "vta_pynq.cli.replay",
     "roofline": "vta_pynq.cli.roofline",
     "run": "vta_pynq.cli.run",
+    "selftest": "vta_pynq.cli.selftest",
     "serve": "vta_pynq.cli.serve",
 }
 """The commands of this package; those of other packages come on top (`commands`)."""

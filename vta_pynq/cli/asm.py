@@ -3,17 +3,13 @@
 from __future__ import annotations
 
 import argparse
-import json
-import shutil
 import sys
-import tempfile
 from pathlib import Path
-from typing import Any
 
 from vta_pynq.assembler import assemble
 from vta_pynq.config_export import load_config
+from vta_pynq.conformance import save_case
 from vta_pynq.errors import AsmError
-from vta_pynq.stream import InstructionStream
 from vta_pynq.whole_file import whole_file
 
 HELP = "assemble text into a case folder, or into a raw binary of instructions"
@@ -24,7 +20,6 @@ EXAMPLES = (
 )
 
 _RAW_SUFFIX = ".bin"
-_INSN_FILE = "instructions.bin"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -60,53 +55,5 @@ def run(args: argparse.Namespace) -> int:
         with whole_file(args.output) as file:
             file.write(stream.words.tobytes())
     else:
-        _write_folder(args.output, stream)
+        save_case(args.output, stream)
     return 0
-
-
-def _write_folder(path: Path, stream: InstructionStream) -> None:
-    """Write a case without expected outputs (docs/conformance.md)."""
-    if path.exists():
-        raise AsmError(f"{path}: output folder must not exist yet; remove it or name another one")
-    if not path.parent.is_dir():
-        raise AsmError(f"{path}: folder {path.parent} must exist; create it first")
-    scratch = Path(tempfile.mkdtemp(dir=path.parent, prefix=f".{path.name}."))
-    try:
-        (scratch / _INSN_FILE).write_bytes(stream.words.tobytes())
-        buffers = []
-        for number, segment in enumerate(stream.segments):
-            file = None if segment.data is None else f"segment_{number}{_RAW_SUFFIX}"
-            if file is not None and segment.data is not None:
-                (scratch / file).write_bytes(segment.data.tobytes())
-            buffers.append(
-                {
-                    "type": segment.kind,
-                    "name": segment.name,
-                    "file": file,
-                    "phys": segment.phys,
-                    "size": segment.size,
-                }
-            )
-        meta = json.dumps(_meta(stream, buffers), indent=1)
-        (scratch / "meta.json").write_text(meta + "\n", encoding="utf-8")
-        scratch.chmod(0o755)
-        scratch.rename(path)
-    except BaseException:
-        shutil.rmtree(scratch, ignore_errors=True)
-        raise
-
-
-def _meta(stream: InstructionStream, buffers: list[dict[str, Any]]) -> dict[str, Any]:
-    place = next(stream.segments_of("INSN"), None)
-    return {
-        "name": stream.name,
-        "vta_config": stream.config.to_dict(),
-        "buffers": buffers,
-        "insn": {
-            "file": _INSN_FILE,
-            "phys": place.phys if place is not None else 0,
-            "count": len(stream),
-        },
-        "outputs": [],
-        "tokens_in": list(stream.tokens_in),
-    }

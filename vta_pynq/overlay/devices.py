@@ -11,7 +11,7 @@ from typing import Any
 from vta_pynq.errors import ConfigError, DeviceError
 from vta_pynq.overlay.descriptions import Board, boards
 
-__all__ = ["DEVICE_VARIABLE", "board_of", "choose_device", "is_simulated"]
+__all__ = ["DEVICE_VARIABLE", "board_of", "choose_device", "is_simulated", "runs_design"]
 
 DEVICE_VARIABLE = "VTA_DEVICE"
 """Environment variable that decides where no device is passed."""
@@ -26,6 +26,14 @@ def is_simulated(device: Any) -> bool:
     from vta_pynq.sim.device import SimDevice
 
     return isinstance(device, SimDevice) or bool(getattr(device, "simulated", False))
+
+
+def runs_design(device: Any) -> bool:
+    """Whether `device` simulates the HLS design itself, which is slow."""
+    from vta_pynq.sim.device import SimDevice
+    from vta_pynq.sim.engines import DesignEngine
+
+    return isinstance(device, SimDevice) and device.runs(DesignEngine)
 
 
 def board_of(device: Any) -> Board:

@@ -116,16 +116,14 @@ def _extensions() -> Check:
 
 
 def _device(word: str | None, chosen: list[Any]) -> Check:
-    from vta_pynq.overlay.devices import board_of, choose_device, is_simulated
+    from vta_pynq.overlay.devices import board_of, choose_device, is_simulated, runs_design
 
     device = choose_device(word)
     board = board_of(device)
     chosen.append(device)
     kind = "a board"
     if is_simulated(device):
-        from vta_pynq.sim.engines import DesignEngine
-
-        kind = "simulated" + (" by the HLS design" if device.runs(DesignEngine) else "")
+        kind = "simulated" + (" by the HLS design" if runs_design(device) else "")
     return Check("device", "ok", f"{device.name}, {kind} ({board.part})")
 
 

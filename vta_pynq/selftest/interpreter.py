@@ -78,12 +78,13 @@ def run_stream(
     dram: Dram | None = None,
     order: Sequence[Module] = MODULES,
     queue_depth: int | None = None,
+    machine_type: type[Machine] | None = None,
 ) -> Result:
     """Execute a stream on a copy of `dram` (default: the stream's segments).
 
     `order` is the order in which ready modules take turns, one instruction each; a stream whose
     tokens order all it shares gives the same DRAM for every order. `queue_depth` bounds the
-    instruction queues.
+    instruction queues. `machine_type` executes the instructions, one with faults in tests.
 
     Raises
     ------
@@ -92,7 +93,7 @@ def run_stream(
     """
     if dram is None:
         dram = Dram((s.phys, s.data) for s in stream.segments if s.data is not None)
-    machine = Machine(stream.config, profile, dram.copy())
+    machine = (machine_type or Machine)(stream.config, profile, dram.copy())
     insns = decode(stream.words, stream.config)
     tokens = dict(zip((t.name for t in TOKENS), stream.tokens_in, strict=True))
     queues: dict[Module, deque[int]] = {module: deque() for module in MODULES}

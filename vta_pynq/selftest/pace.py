@@ -1,0 +1,58 @@
+"""Whether a published design runs at the clock that it is said to have: time of a long GEMM."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from vta_pynq.isa.encode import UOP_DTYPE
+from vta_pynq.isa.table import MemType, Opcode
+from vta_pynq.selftest.sequence import Sequence
+from vta_pynq.timing.model import simulate
+
+if TYPE_CHECKING:
+    from vta_pynq.overlay import VtaOverlay
+    from vta_pynq.selftest.placed import StreamRunner
+
+__all__ = ["pace_problem"]
+
+_TURNS = 4_000_000
+_LONGEST = 16_000
+"""Of a loop; its field has 14 bits."""
+_RUNS = 3
+_TOLERANCE = 0.05
+
+
+def pace_problem(overlay: VtaOverlay, runner: StreamRunner) -> str:
+    """What is wrong with the time of a long program; empty if nothing.
+
+    A GEMM takes a cycle a turn in every design, whatever memory does (docs/timing.md), so the
+    difference between a long and a short one tells the clock.
+    """
+    import pynq
+
+    clock_mhz = float(pynq.Clocks.fclk0_mhz)
+    cycles, seconds = [], []
+    for turns in (_TURNS, _TURNS // 2):
+        program = Sequence(overlay.config, f"{turns} turns")
+        place = program.uop_area(np.zeros(1, UOP_DTYPE))
+        program.move(Opcode.LOAD, MemType.UOP, 0, place, 1)
+        inner = min(overlay.config.acc_depth, _LONGEST)
+        program.add(
+            Opcode.GEMM, uop_end=1, reset=1, iter_out=min(turns // inner, _LONGEST), iter_in=inner,
+            dst_factor_in=1,
+        )  # fmt: skip
+        stream = program.stream()
+        cycles.append(simulate(stream, overlay.identity.profile.name).total_cycles)
+        times = []
+        for _ in range(_RUNS):
+            begin = time.perf_counter()
+            runner.run(stream)
+            times.append(time.perf_counter() - begin)
+        seconds.append(min(times))
+    found_mhz = (cycles[0] - cycles[1]) / (seconds[0] - seconds[1]) / 1e6
+    if abs(found_mhz - clock_mhz) <= _TOLERANCE * clock_mhz:
+        return ""
+    return f"{found_mhz:.1f} MHz were measured, the clock is set to {clock_mhz:g} MHz"
