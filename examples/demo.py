@@ -2,7 +2,7 @@
 
 Everything after the compiler is what runs on a board too: `VtaOverlay` is a `pynq.Overlay`, and
 the simulator takes the board's place underneath it. With a board, or VTA_DEVICE=board, the same
-lines run there.
+lines run there. The programs stay in a folder, each with a plot of its layers' roofline.
 
     python examples/demo.py [residual|depthwise ...] [--config NAME | --overlay NAME]
 """
@@ -12,7 +12,6 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import sys
-import tempfile
 import time
 from pathlib import Path
 
@@ -24,6 +23,7 @@ from host_compiler.compile import compile_model
 from host_compiler.onnx_session import exact_session
 from host_compiler.quantize import quantize_model
 from vta_pynq import HwConfig, Program, VtaOverlay
+from vta_pynq.profile import profile_run, roofline_picture
 from vta_pynq.timing import simulate
 
 NETWORKS = ("residual", "depthwise")
@@ -31,6 +31,7 @@ FOLDER = Path(__file__).parent / "digits"
 LARGEST_LOSS = 0.01
 """Accuracy that int8 on the accelerator may lose against float."""
 CLOCK_MHZ = 100
+RESULTS = Path("build") / "demo"
 SHADES = " .:-=+*#%@"
 
 Images = npt.NDArray[np.float32]
@@ -71,13 +72,18 @@ def onnx_scores(model: bytes, images: Images) -> Scores:
     return result
 
 
+def program_path(folder: Path, name: str) -> Path:
+    """Where a network's program goes."""
+    return folder / f"{name}.vta"
+
+
 def run_network(name: str, overlay: VtaOverlay, folder: Path) -> tuple[Outcome, Program]:
     """Quantise, compile, run all held-out images."""
     calibration, _ = load_images("calibration_images")
     images, labels = load_images("test_images")
     source = FOLDER / f"digits_{name}.onnx"
     quantised = quantize_model(source, calibration, per_channel=True).model.SerializeToString()
-    file = folder / f"{name}.vta"
+    file = program_path(folder, name)
     target = overlay.identity.profile.name
     compile_model(quantised, overlay.config, target, shapes={"batch": 1}, name=name).save(file)
     scores = []
@@ -133,18 +139,19 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("network", nargs="*", help=f"of {', '.join(NETWORKS)} (default: all)")
     parser.add_argument("--config", default=HwConfig().name, help="default: %(default)s")
     parser.add_argument("--overlay", help="one of 'vta overlays list' (default: the config's)")
+    parser.add_argument(
+        "--folder", type=Path, default=RESULTS, help="for programs and plots (default: %(default)s)"
+    )
     args = parser.parse_args(argv)
     unknown = set(args.network) - set(NETWORKS)
     if unknown:
         parser.error(f"network must be one of {', '.join(NETWORKS)}, not {min(unknown)!r}")
     good = True
     images, labels = load_images("test_images")
-    with (
-        tempfile.TemporaryDirectory() as folder,
-        VtaOverlay(args.overlay or args.config) as overlay,
-    ):
+    args.folder.mkdir(parents=True, exist_ok=True)
+    with VtaOverlay(args.overlay or args.config) as overlay:
         for number, name in enumerate(args.network or NETWORKS):
-            outcome, program = run_network(name, overlay, Path(folder))
+            outcome, program = run_network(name, overlay, args.folder)
             found = outcome.device.argmax(1)
             if not number:
                 wrong = np.flatnonzero(found != labels)[:1]
@@ -152,6 +159,10 @@ def main(argv: list[str] | None = None) -> int:
                 print(show_images(images[chosen], labels[chosen], found[chosen]), end="\n\n")
             where = f"{overlay.device.name} ({type(overlay.device).__name__})"
             print(describe(name, outcome, program, where))
+            plot = args.folder / f"{name}.png"
+            roofline_picture(profile_run(program)).save(plot)
+            print(f"  program     {program_path(args.folder, name)}")
+            print(f"  plot        {plot} (each layer against the hardware's limits)")
             good = good and outcome.good
     if not good:
         print(f"accuracy must be within {LARGEST_LOSS:.0%} of float", file=sys.stderr)
