@@ -198,7 +198,9 @@ def build_inputs():
 
 
 def install(venv):
-    pip = (venv / "bin/python", "-m", "pip", "install", "-q", "--disable-pip-version-check")
+    # Python compiles a module when it first loads it: most of what is installed never is.
+    quiet = ("-q", "--no-compile", "--disable-pip-version-check")
+    pip = (venv / "bin/python", "-m", "pip", "install", *quiet)
     # An editable install without isolation takes what builds it from the environment.
     run(*pip, "-c", CONSTRAINTS, "pip", "setuptools", "wheel", "cffi", "numpy")
     say("installing the dependencies (a few minutes the first time)")
@@ -210,6 +212,11 @@ def install(venv):
 def build(venv):
     say("building the C extensions")
     run(venv / "bin/python", "setup.py", "-q", "build_ext", "--inplace", "--force")
+
+
+def extensions():
+    """The C extensions that are there, whether or not they are current."""
+    return list(ROOT.glob("vta_pynq/**/*.so"))
 
 
 def current(stamp, value):
@@ -232,8 +239,13 @@ def main():
             offer_test_tools()
             if not usable(venv):
                 create_venv(python, venv)
+            first = not extensions()
+            value = digest(build_inputs())
             install(venv)
             env_stamp.write_text(env_value, encoding="utf-8")
+            if first and extensions():
+                # An editable install has built them; over old ones it may leave them as they are.
+                build_stamp.write_text(value, encoding="utf-8")
         value = digest(build_inputs())
         if arguments.rebuild or not current(build_stamp, value):
             build(venv)

@@ -40,10 +40,22 @@ assert HwConfig.from_name("1x16_i8w8a32_15_15_18_17") == HwConfig()
 _BOARDS = "from vta_pynq.overlay.descriptions import overlay_folder as f; print(*f().rglob('*'))"
 
 
-def interpreter_3_10() -> str | None:
-    """A Python 3.10 that runs, on PATH or where a version manager keeps it."""
-    kept = sorted((pathlib.Path.home() / ".pyenv" / "versions").glob("3.10.*/bin/python3.10"))
-    for candidate in (shutil.which("python3.10"), *map(str, kept)):
+_FILES = "import importlib.metadata as m; print(*m.files('vta-pynq'), sep='\\n')"
+
+_RUN = """
+import numpy
+from vta_pynq import Program
+program = Program.load(PROGRAM)
+(x,) = program.input_tensors
+numpy.save("x.npy", numpy.zeros(x.shape, x.dtype))
+"""
+
+
+def interpreter(version: str) -> str:
+    """A Python of this version that runs, on PATH or where a version manager keeps it."""
+    versions = pathlib.Path.home() / ".pyenv" / "versions"
+    kept = sorted(versions.glob(f"{version}.*/bin/python{version}"))
+    for candidate in (shutil.which(f"python{version}"), *map(str, kept)):
         if (
             candidate
             and not subprocess.run(
@@ -51,7 +63,7 @@ def interpreter_3_10() -> str | None:
             ).returncode
         ):
             return candidate
-    return None
+    pytest.skip(f"no Python {version} here")
 
 
 def sources(folder: pathlib.Path) -> pathlib.Path:
@@ -84,21 +96,39 @@ def run(*words: object, cwd: pathlib.Path, path: str | None = None) -> str:
 @pytest.fixture(scope="module")
 def image(tmp_path_factory):
     """An environment with the versions of a PYNQ image."""
-    interpreter = interpreter_3_10()
-    if interpreter is None:
-        pytest.skip("no Python 3.10 here")
-    venv = tmp_path_factory.mktemp("image") / "venv"
-    run(interpreter, "-m", "venv", venv, cwd=ROOT)
+    return environment(tmp_path_factory.mktemp("image") / "venv", "3.10", *IMAGE)
+
+
+def environment(venv: pathlib.Path, version: str, *packages: object) -> pathlib.Path:
+    """The programs of a new environment with these packages from an index."""
+    run(interpreter(version), "-m", "venv", venv, cwd=ROOT)
     done = subprocess.run(
-        [venv / "bin/python", "-m", "pip", "install", "-q", *IMAGE],
+        [venv / "bin/python", "-m", "pip", "install", "-q", *map(str, packages)],
         stderr=subprocess.PIPE,
         text=True,
         check=False,
         timeout=900,
     )
     if done.returncode:
-        pytest.skip(f"the packages of a PYNQ image cannot be had here: {done.stderr[-300:]}")
+        pytest.skip(f"packages for Python {version} cannot be had here: {done.stderr[-300:]}")
     return venv / "bin"
+
+
+def check_files(listed: str) -> None:
+    """What an installed package must hold beside its modules, and what it must not."""
+    files = set(listed.split())
+    assert not [f for f in files if f.startswith(("tests/", "docs/", "hls/", "bench/", "scripts/"))]
+    assert not [f for f in files if f.endswith((".bit", ".bin"))]
+    wanted = {
+        f"vta_pynq/{path.relative_to(ROOT).as_posix()}"
+        for pattern in ("overlays/**/*.hwh", "overlays/**/*.json", "notebooks/**/*.ipynb",
+                        "notebooks/programs/*.vta")
+        for path in ROOT.glob(pattern)
+    }  # fmt: skip
+    assert len(wanted) > 30
+    wanted |= {f"vta_pynq/cli/generated/vta.{shell}" for shell in ("bash", "zsh")}
+    wanted |= {"host_compiler/tune/schedules.json"}
+    assert not wanted - files
 
 
 @pytest.fixture(scope="module")
@@ -136,3 +166,27 @@ def test_install_with_the_versions_of_an_image(origin, image, sdist, tmp_path):
     assert shown == f"vta {vta_pynq.__version__}\n"
     assert run(image / "vta", "replay", case, cwd=tmp_path).startswith(f"ok    {case.name}:")
     assert "pynq-z2" in run(image / "python", "-c", _BOARDS, cwd=tmp_path)
+    check_files(run(image / "python", "-c", _FILES, cwd=tmp_path))
+    assert "complete -F _vta vta" in run(image / "vta", "completion", "bash", cwd=tmp_path)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1800)
+def test_install_from_an_index_on_the_newest_python(sdist, tmp_path):
+    constraints = ROOT / "requirements" / "constraints.txt"
+    # What the package needs comes first: an index that cannot be had is no fault of the package.
+    needs = ("-c", constraints, "pynq>=4", "numpy", "cffi", "setuptools", "wheel")
+    newest = environment(tmp_path / "venv", "3.12", *needs)
+    before = run(newest / "python", "-m", "pip", "freeze", cwd=tmp_path).splitlines()
+    run(
+        newest / "python", "-m", "pip", "install", "-q", "--no-build-isolation", sdist, cwd=tmp_path
+    )
+    after = run(newest / "python", "-m", "pip", "freeze", cwd=tmp_path).splitlines()
+    assert {line.partition(" @")[0].partition("==")[0] for line in set(after) - set(before)} == {
+        "vta-pynq"
+    }
+    check_files(run(newest / "python", "-c", _FILES, cwd=tmp_path))
+    program = ROOT / "notebooks" / "programs" / "digits_residual.vta"
+    run(newest / "python", "-c", f"PROGRAM = {str(program)!r}\n{_RUN}", cwd=tmp_path)
+    words = ("run", program, "--input", "x.npy", "--top", 3, "--device", "sim")
+    assert " ms (1 run) on Pynq-Z2, " in run(newest / "vta", *words, cwd=tmp_path)
