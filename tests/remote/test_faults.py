@@ -114,6 +114,17 @@ def test_server_killed_in_a_run_is_told_and_its_successor_works():
         works(second.url)
 
 
+def test_server_that_is_told_to_end_ends_in_order_while_a_client_has_it():
+    with ServerProcess() as server:
+        device = RemoteDevice(server.url)
+        kept = device.allocate((64,))
+        server.process.send_signal(signal.SIGTERM)
+        assert server.process.wait(20) == 0
+        with pytest.raises(ServerUnavailable):
+            kept.flush()
+        device.close()
+
+
 @pytest.mark.slow
 def test_connection_that_is_cut_in_a_run_is_told_and_restored(server):
     failures = []

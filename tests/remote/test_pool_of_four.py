@@ -13,7 +13,7 @@ from examples.pool import digits_program, measure
 from host_compiler.quantize import quantize_model
 from host_compiler.tune.evolution import GENERATION, search
 from host_compiler.tune.judge import ModelJudge
-from host_compiler.tune.pool_judge import PoolJudge
+from host_compiler.tune.pool_judge import MeasuringPoolJudge, PoolJudge
 from tests.host_compiler.tune.layers import subject
 from vta_pynq import VtaOverlay
 from vta_pynq.cli import main
@@ -51,6 +51,19 @@ def test_search_spread_over_four_workers_finds_what_one_process_finds(four):
         spread = search(task, judge, trials=2 * GENERATION, seed=5)
     assert list(spread.results.items()) == list(serial.results.items())
     assert (spread.best, spread.tried) == (serial.best, serial.tried)
+
+
+def test_measuring_pool_judge_runs_every_trial_on_a_device_and_checks_it():
+    task = subject()
+    with local_pool(2) as pool, MeasuringPoolJudge(pool.client, task.target, repeat=1) as judge:
+        assert judge.simulated and judge.name.startswith("simulated")
+        found = search(task, judge, trials=8, seed=5)
+    assert len(found.results) >= 8
+    measured = [verdict for verdict in found.results.values() if verdict.counts]
+    assert measured and all(verdict.seconds > 0 for verdict in measured)
+    for trial, verdict in found.results.items():
+        model = task.verdict(trial)
+        assert (verdict.cycles, verdict.failure) == (model.cycles, model.failure)
 
 
 def test_tune_command_with_a_pool_finds_what_it_finds_without(four, tmp_path, capsys):
