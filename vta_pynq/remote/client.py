@@ -67,6 +67,8 @@ class _Guard(
         self._where = where
         self._metadata = metadata
         self._closed = False
+        self.lost = False
+        """Whether a call found the connection broken; the session's own stream learns it later."""
 
     def close(self) -> None:
         """Refuse further calls: gRPC may crash at one on a closed channel."""
@@ -83,8 +85,13 @@ class _Guard(
         call = continuation(self._with_deadline(details), request)
         error = call.exception()
         if isinstance(error, grpc.RpcError):
-            raise _error(self._where, error)
+            raise self._judged(error)
         return call
+
+    def _judged(self, error: grpc.RpcError) -> DeviceError:
+        if error.code() == grpc.StatusCode.UNAVAILABLE:
+            self.lost = True
+        return _error(self._where, error)
 
     def intercept_unary_unary(self, continuation: Any, details: Any, request: Any) -> Any:
         """One message each way."""
@@ -103,7 +110,7 @@ class _Guard(
         try:
             yield from call
         except grpc.RpcError as error:
-            raise _error(self._where, error) from None
+            raise self._judged(error) from None
 
 
 class RemoteBuffer(pynq_remote.RemoteBuffer):  # type: ignore[misc]
@@ -180,7 +187,7 @@ class RemoteDevice(pynq_remote.RemoteDevice):  # type: ignore[misc]
         host, port = parse_url(url)
         self._where = f"device {url}"
         self._metadata = ((SESSION_KEY, secrets.token_hex(16)),)
-        guard = _Guard(self._where, self._metadata)
+        guard = self._guard = _Guard(self._where, self._metadata)
         self.ip_addr, self.port = host, port
         # PYNQ's own constructor would connect without TLS: its parts are set up here.
         super(pynq_remote.RemoteDevice, self).__init__(f"vta-remote-{host}-{port}-{id(self)}")
@@ -268,7 +275,9 @@ class RemoteDevice(pynq_remote.RemoteDevice):  # type: ignore[misc]
     @property
     def alive(self) -> bool:
         """Whether the session goes on; a server without sessions is believed."""
-        return bool(self._closer.alive and (self._hold is None or self._hold.is_active()))
+        if self._guard.lost or not self._closer.alive:
+            return False
+        return bool(self._hold is None or self._hold.is_active())
 
     def close(self) -> None:
         """Give the device to others and end the connection."""
