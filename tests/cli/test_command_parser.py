@@ -19,7 +19,7 @@ COMMANDS = cli.commands()
 EXAMPLES = [
     pytest.param(line, id=line)
     for path in COMMANDS.values()
-    for line in importlib.import_module(path).EXAMPLES
+    for line in getattr(importlib.import_module(path), "EXAMPLES", ())
 ]
 
 
@@ -38,6 +38,7 @@ def test_help_shows_examples_and_exit_codes(name, capsys):
     assert cli.main([name, "--help"]) == 0
     shown = capsys.readouterr().out
     module = importlib.import_module(COMMANDS[name])
+    assert getattr(module, "EXAMPLES", ()), f"{COMMANDS[name]}: give EXAMPLES, command lines"
     assert all(f"\n  {line}\n" in shown for line in module.EXAMPLES)
     assert "exit codes: 0 fine, " in shown
     assert ("1 " + getattr(module, "NO_MEANS", "no such") in " ".join(shown.split())) == hasattr(
