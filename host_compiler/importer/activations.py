@@ -12,11 +12,15 @@ from host_compiler.importer.processor import on_processor
 from host_compiler.importer.registry import handles
 from host_compiler.importer.source import OnnxNode
 
-__all__: list[str] = []
+__all__ = ["pending_input", "set_pending"]
 
 
-def _pending(graph: GraphBuilder, node: OnnxNode) -> Pending | None:
-    """The input as a sum whose activation may still change; None where it is something else."""
+def pending_input(graph: GraphBuilder, node: OnnxNode) -> Pending | None:
+    """The first input as a sum that is not rounded yet; None where it is something else.
+
+    That is the result of a convolution, product or addition that nobody else reads, or a
+    quantised tensor, of which it makes such a sum.
+    """
     found = graph.carrier(node, 0)
     if isinstance(found, Quantised) and found.real:
         return graph.lift(found, graph.shape(node.input(0)), ())
@@ -25,7 +29,8 @@ def _pending(graph: GraphBuilder, node: OnnxNode) -> Pending | None:
     return None
 
 
-def _set(graph: GraphBuilder, node: OnnxNode, pending: Pending) -> None:
+def set_pending(graph: GraphBuilder, node: OnnxNode, pending: Pending) -> None:
+    """Make a sum that is not rounded yet the node's result: it costs no step of its own."""
     source = (*pending.source, node.name)
     graph.carriers[node.outputs[0]] = dataclasses.replace(pending, source=source)
 
@@ -33,12 +38,12 @@ def _set(graph: GraphBuilder, node: OnnxNode, pending: Pending) -> None:
 @handles("Relu")
 def relu(graph: GraphBuilder, node: OnnxNode) -> None:
     """max(x, 0)."""
-    pending = _pending(graph, node)
+    pending = pending_input(graph, node)
     if pending is None:
         on_processor(graph, node)
         return
     low, high = max(pending.low, 0.0), max(pending.high, 0.0)
-    _set(graph, node, dataclasses.replace(pending, low=low, high=high))
+    set_pending(graph, node, dataclasses.replace(pending, low=low, high=high))
 
 
 @handles("Clip")
@@ -54,23 +59,23 @@ def clip(graph: GraphBuilder, node: OnnxNode) -> None:
         return
     low = float(graph.const(node, 1, np.float32(-np.inf)).item())
     high = float(graph.const(node, 2, np.float32(np.inf)).item())
-    pending = _pending(graph, node)
+    pending = pending_input(graph, node)
     if pending is None or low > high:
         on_processor(graph, node)
         return
     least, most = (min(max(bound, low), high) for bound in (pending.low, pending.high))
-    _set(graph, node, dataclasses.replace(pending, low=least, high=most))
+    set_pending(graph, node, dataclasses.replace(pending, low=least, high=most))
 
 
 @handles("LeakyRelu")
 def leaky_relu(graph: GraphBuilder, node: OnnxNode) -> None:
     """x for x >= 0, slope * x below."""
-    pending = _pending(graph, node)
+    pending = pending_input(graph, node)
     slope = float(np.float32(node.attributes.get("alpha", 0.01)))
     if pending is None or not pending.is_linear or not 0 <= slope <= 1:
         on_processor(graph, node)
         return
     if slope == 0:
-        _set(graph, node, dataclasses.replace(pending, low=0.0))
+        set_pending(graph, node, dataclasses.replace(pending, low=0.0))
     else:
-        _set(graph, node, dataclasses.replace(pending, leak=slope))
+        set_pending(graph, node, dataclasses.replace(pending, leak=slope))
