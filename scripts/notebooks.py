@@ -32,6 +32,7 @@ METADATA = {
     "language_info": {"name": "python"},
 }
 CELL_TIMEOUT_S = 120
+SEED, TILE = 18, 16
 BESIDE = ("examples",)
 """Folders of the source tree that setup.py puts beside the notebooks."""
 
@@ -109,18 +110,43 @@ def pictures(notebook: Any) -> list[bytes]:
 
 def _programs() -> int:
     """Write the programs that are delivered for boards, which have no compiler."""
+    import numpy as np
+
     from examples import demo
+    from examples.models.topologies import build
     from host_compiler.compile import compile_model
     from host_compiler.quantize import quantize_model
 
     folder = FOLDER / "programs"
     folder.mkdir(exist_ok=True)
     calibration, _ = demo.load_images("calibration_images")
-    name = "digits_residual"
-    quantised = quantize_model(demo.FOLDER / f"{name}.onnx", calibration, per_channel=True).model
-    program = compile_model(quantised, shapes={"batch": 1}, name=name)
-    program.save(folder / f"{name}.vta", compressed=True)
+    for name in ("digits_residual", "digits_depthwise"):
+        source = demo.FOLDER / f"{name}.onnx"
+        quantised = quantize_model(source, calibration, per_channel=True).model
+        program = compile_model(quantised, shapes={"batch": 1}, name=name)
+        program.save(folder / f"{name}.vta", compressed=True)
+    images = np.random.default_rng(SEED).uniform(-1, 1, (2, 3, 224, 224)).astype(np.float32)
+    quantised = quantize_model(_small_when_compressed(build("resnet18", None)), images).model
+    compile_model(quantised, name="resnet18").save(folder / "resnet18.vta", compressed=True)
     return 0
+
+
+def _small_when_compressed(model: Any) -> Any:
+    """The model with one tile of weights in each layer, again and again.
+
+    11 MB of random weights do not belong into a repository; the instructions are the same.
+    """
+    import numpy as np
+    from onnx import numpy_helper
+
+    for tensor in model.graph.initializer:
+        array = numpy_helper.to_array(tensor)
+        if array.ndim >= 2:
+            tile = array[(slice(TILE), slice(TILE), *[slice(1)] * (array.ndim - 2))]
+            repeats = [-(-n // m) for n, m in zip(array.shape, tile.shape, strict=True)]
+            whole = np.tile(tile, repeats)[tuple(slice(n) for n in array.shape)]
+            tensor.CopyFrom(numpy_helper.from_array(whole, tensor.name))
+    return model
 
 
 def _strip(check: bool) -> int:
