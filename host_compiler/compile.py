@@ -71,12 +71,15 @@ class Compilation:
         Where each node runs.
     notes
         For people: tuned schedules that were of no use, and why.
+    plans
+        The layers on the accelerator, in order.
     """
 
     program: Program
     graph: Graph
     placement: Placement
     notes: tuple[str, ...] = ()
+    plans: tuple[LayerPlan, ...] = ()
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -218,7 +221,8 @@ def compile_graph(
         )  # fmt: skip
         _lint(program)
         advance()
-    return Compilation(program, planned.exact, placement, tuple(planner.notes))
+    ordered = tuple(plans[number] for number in sorted(plans))
+    return Compilation(program, planned.exact, placement, tuple(planner.notes), ordered)
 
 
 def _emit(planned: PlannedModel, target: Target, title: str, shown: Progress) -> Emitted:

@@ -39,7 +39,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="tuned schedules: what 'vta tune' made, or none (default: those that are shipped)",
     )
     parser.add_argument(
-        "--explain", action="store_true", help="print where each layer runs, its cycles, and why"
+        "--explain",
+        action="store_true",
+        help="print where layers run and why, their bounds, and where the cycles above go",
     )
     parser.add_argument(
         "--json", action="store_true", help="print the summary and the layers as JSON"
@@ -104,6 +106,7 @@ def run(args: argparse.Namespace) -> int:
     from host_compiler.compile import compile_graph, load_graph, make_target
     from host_compiler.planner import DEFAULT_CANDIDATES
     from host_compiler.report import explain, summary, summary_facts
+    from host_compiler.schedule.account import account_table
 
     target = Path(args.output)
     if not target.parent.is_dir():
@@ -126,6 +129,10 @@ def run(args: argparse.Namespace) -> int:
     if args.explain:
         print(explain(program, compilation.graph, compilation.placement))
         print()
+        accounts = account_table(compilation.plans)
+        if accounts:
+            print(accounts)
+            print()
     print(summary(program))
     for note in compilation.notes:
         print(f"note: {note}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -11,8 +12,9 @@ from host_compiler.schedule.bound import LayerBound, bound_of
 from vta_pynq.isa.encode import decode
 from vta_pynq.isa.table import Module, Opcode
 from vta_pynq.timing import StallReason, simulate
+from vta_pynq.timing.parameters import ASSUMED
 
-__all__ = ["LayerAccount", "account_of"]
+__all__ = ["LayerAccount", "account_of", "account_table"]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -104,3 +106,47 @@ def account_of(plan: LayerPlan) -> LayerAccount:
         waits,
         report.total_cycles - known,
     )
+
+
+_HEAD = (
+    "layer", "cycles", "bound", "% of it", "limit", "x bytes", "repeated", "instructions",
+    "micro-ops", "data", "stores", "fetch", "end",
+)  # fmt: skip
+
+
+def account_table(plans: Sequence[LayerPlan]) -> str:
+    """A line for each layer on its own: its bound, and where the cycles above compute's go.
+
+    Empty where the target's profile has no timing.
+    """
+    if not plans or plans[0].target.profile.timing is None:
+        return ""
+    rows: list[tuple[str, ...]] = [_HEAD]
+    for plan in plans:
+        a = account_of(plan)
+        rows.append(
+            (
+                plan.layer.name, f"{a.cycles}", f"{a.bound.cycles}",
+                f"{100 * a.bound.cycles / a.cycles:.1f}", a.bound.limited_by,
+                f"{a.bytes_moved / max(1, a.bound.bytes):.2f}", f"{a.again}", f"{a.fixed}",
+                f"{a.fetched}", *(f"{a.waits[name]}" for name in _WAITS.values()), f"{a.end}",
+            )
+        )  # fmt: skip
+    widths = [max(len(row[i]) for row in rows) for i in range(len(_HEAD))]
+    lines = [
+        "  ".join(
+            cell.ljust(width) if number == 0 else cell.rjust(width)
+            for number, (cell, width) in enumerate(zip(row, widths, strict=True))
+        )
+        for row in rows
+    ]
+    assumed = ASSUMED.get(plans[0].target.profile.name, ())
+    return "\n".join([*lines, _LEGEND, *(f"assumed: {text}" for text in assumed)])
+
+
+_LEGEND = (
+    "each layer on its own, by the cycle model. bound: the larger of compute's necessary cycles "
+    "and bytes over bandwidth; x bytes: traffic over the compulsory one; then compute's cycles "
+    "beyond the necessary: computed again or in a slower form, fixed costs of instructions, loads "
+    "of micro-ops and constants, waiting for data, for stores, for fetch, and the end"
+)

@@ -10,11 +10,14 @@ from host_compiler.compile import compile_graph, make_target
 from host_compiler.importer import import_model
 from host_compiler.quantize import quantize_model
 from host_compiler.reference import run
+from host_compiler.schedule.account import account_of
 from tests.host_compiler.program_runner import ProgramRunner
 from vta_pynq.program import VtaStep
 from vta_pynq.timing import simulate
 
-MOST_CYCLES = {"resnet18": 10_500_000}
+MOST_CYCLES = {"resnet18": 9_200_000}
+"""On the published PYNQ hardware; 10.5 million is the goal, the rest must not be lost again."""
+OWN = "1x16_i8w8a32_15_15_18_17+alu_mul+alu_requant+load_acc8"
 
 
 def check_topology(name: str, size: int | None, candidates: int) -> int:
@@ -47,3 +50,30 @@ def test_full_size_topology_equals_reference(name):
     cycles = check_topology(name, None, 8)
     print(name, cycles, "cycles")
     assert cycles <= MOST_CYCLES.get(name, cycles)
+
+
+@pytest.fixture(scope="module")
+def resnet18():
+    images = np.random.default_rng(18).uniform(-1, 1, (2, 3, 224, 224)).astype(np.float32)
+    return import_model(quantize_model(build("resnet18", None), images).model)
+
+
+@pytest.mark.slow
+def test_resnet18_layers_reach_their_bounds_and_move_little(resnet18):
+    """Every layer moves at most 1.3 times its compulsory bytes; 3x3 ones reach 95 %."""
+    compilation = compile_graph(resnet18, make_target(None, "hls-64bit"))
+    shares = {}
+    for plan in compilation.plans:
+        account = account_of(plan)
+        assert account.bytes_moved <= 1.3 * account.bound.bytes, plan.layer.name
+        shares[plan.layer.name] = account.bound.cycles / account.cycles
+    three_by_three = [share for name, share in shares.items() if name.startswith("relu")]
+    assert len(three_by_three) == 16 and min(three_by_three) >= 0.95, shares
+
+
+@pytest.mark.slow
+def test_resnet18_on_the_own_design_takes_at_most_8_5_million_cycles(resnet18):
+    program = compile_graph(resnet18, make_target(OWN, "vta1")).program
+    cycles = sum(simulate(s, program.profile).total_cycles for s in program.streams())
+    print(cycles, "cycles")
+    assert cycles <= 8_500_000

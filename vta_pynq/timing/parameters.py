@@ -9,9 +9,11 @@ last data beat of a write to its response.
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Mapping
 from typing import Literal
 
 __all__ = [
+    "ASSUMED",
     "CHISEL_64BIT_TIMING",
     "HLS_64BIT_TIMING",
     "HLS_128BIT_TIMING",
@@ -264,3 +266,15 @@ VTA1_TIMING = dataclasses.replace(
     ),
     token_latency=1,
 )
+
+ASSUMED: Mapping[str, tuple[str, ...]] = {
+    "hls-64bit": (
+        "memory latency 32 and two bus beats for each beat of weights (64 cycles a tile of 16x16 "
+        "int8), chosen to agree with a board's published times; no board of this project's "
+        "confirmed them",
+    ),
+    "hls-128bit": ("memory latency 10: that of the RTL simulation, not of a board",),
+    "chisel-64bit": ("memory latency 10: that of the RTL simulation, not of a board",),
+    "vta1": ("every value: design intent of the HLS C++, which no build has confirmed",),
+}
+"""By profile: parameters that are not measured on hardware (docs/timing.md, docs/hardware.md)."""
