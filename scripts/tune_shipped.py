@@ -31,10 +31,12 @@ from vta_pynq.overlay.descriptions import variants  # noqa: E402
 from vta_pynq.timing import DEFAULT_PROFILE  # noqa: E402
 
 SHIPPED_FILE = ROOT / "host_compiler" / "tune" / "schedules.json"
-CONFIGS = {variant.profile.name: variant.config.name for variant in variants()} | {
-    DEFAULT_PROFILE: HwConfig().name
-}
-"""The configuration that is tuned for each profile."""
+CONFIGS = {
+    variant.profile.name: variant.config.name
+    for variant in variants()
+    if variant.config.base_name == HwConfig().base_name
+} | {DEFAULT_PROFILE: HwConfig().name}
+"""The configuration that is tuned for each profile: the sizes of the published builds."""
 
 
 def quantised(name: str) -> bytes:
