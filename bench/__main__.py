@@ -4,14 +4,11 @@ from __future__ import annotations
 
 import argparse
 import importlib
-import importlib.metadata
 import json
-import os
 import pathlib
-import platform
 import sys
 
-from bench.table import Row, regressions, rows_json, table_text
+from vta_pynq.profile.figures import Row, machine_facts, regressions, rows_json, table_text
 
 FOLDER = pathlib.Path(__file__).resolve().parent
 
@@ -19,28 +16,6 @@ FOLDER = pathlib.Path(__file__).resolve().parent
 def names() -> list[str]:
     """The benchmarks: the part of each file's name after `bench_`."""
     return sorted(path.stem.removeprefix("bench_") for path in FOLDER.glob("bench_*.py"))
-
-
-def machine() -> dict[str, str]:
-    """What the numbers depend on."""
-    facts = {
-        "processor": platform.processor() or platform.machine(),
-        "cores": str(os.cpu_count()),
-        "system": platform.platform(),
-        "python": platform.python_version(),
-    }
-    cpuinfo = pathlib.Path("/proc/cpuinfo")
-    if cpuinfo.exists():
-        for line in cpuinfo.read_text(encoding="utf-8").splitlines():
-            if line.lower().startswith("model name"):
-                facts["processor"] = line.partition(":")[2].strip()
-                break
-    for package in ("vta-pynq", "numpy", "cffi", "pynq", "onnx", "onnxruntime"):
-        try:
-            facts[package] = importlib.metadata.version(package)
-        except importlib.metadata.PackageNotFoundError:
-            facts[package] = "not installed"
-    return facts
 
 
 def measure(chosen: list[str], quick: bool) -> tuple[list[tuple[str, Row]], list[str]]:
@@ -70,9 +45,9 @@ def main() -> int:
         parser.error(f"{options.compare}: must be the output of --json: {error}")
     rows, failures = measure(options.only or names(), options.quick)
     if options.json:
-        print(rows_json(rows, machine()), end="")
+        print(rows_json(rows, machine_facts()), end="")
     else:
-        print("\n".join(f"{key}: {value}" for key, value in machine().items()) + "\n")
+        print("\n".join(f"{key}: {value}" for key, value in machine_facts().items()) + "\n")
         print(table_text(rows))
     worse = regressions(rows, old) if old else []
     for line in worse:

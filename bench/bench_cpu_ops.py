@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from bench.table import Row, median_s
 from vta_pynq import cpu_ops
+from vta_pynq.profile.figures import Row, median_s
 
 NAME = "cpu_ops"
 SEED = 7

@@ -9,9 +9,9 @@ from collections.abc import Callable
 
 import numpy as np
 
-from bench.table import Row
 from vta_pynq.drivers import drain_stream
 from vta_pynq.overlay.vta_overlay import VtaOverlay
+from vta_pynq.profile.figures import Row
 from vta_pynq.sim.device import SimDevice, activate
 
 NAME = "device"

@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from bench.table import Row, median_s
 from vta_pynq.assembler import assemble
 from vta_pynq.config import HwConfig
 from vta_pynq.disassembler import disassemble
 from vta_pynq.isa import FORMAT_OF_OPCODE, INSN_DTYPE, Opcode, decode, encode
+from vta_pynq.profile.figures import Row, median_s
 from vta_pynq.stream import InstructionStream
 
 NAME = "isa"

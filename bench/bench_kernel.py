@@ -8,11 +8,11 @@ from collections.abc import Callable
 
 import numpy as np
 
-from bench.table import Row, median_s
 from vta_pynq.config import HwConfig
 from vta_pynq.isa.encode import INSN_DTYPE
 from vta_pynq.isa.table import MemType, Module, Opcode
 from vta_pynq.kernel import KernelBuilder
+from vta_pynq.profile.figures import Row, median_s
 
 NAME = "kernel builder"
 CONFIG = HwConfig()

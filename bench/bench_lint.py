@@ -11,11 +11,11 @@ from typing import Any
 
 import numpy as np
 
-from bench.table import Row
 from vta_pynq.config import HwConfig
 from vta_pynq.isa.encode import INSN_DTYPE, UOP_DTYPE, encode, encode_uops
 from vta_pynq.isa.table import AluOp, MemType, Opcode
 from vta_pynq.lint import lint_stream
+from vta_pynq.profile.figures import Row
 from vta_pynq.stream import InstructionStream, Segment
 from vta_pynq.timing.profiles import PROFILES
 

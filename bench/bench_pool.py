@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from bench.table import Row
 from examples.demo import load_images
 from examples.pool import digits_program, measure
+from vta_pynq.profile.figures import Row
 from vta_pynq.remote.pool import local_pool
 
 NAME = "pool"
@@ -26,6 +26,6 @@ def run(quick: bool) -> list[Row]:
 
 
 if __name__ == "__main__":
-    from bench.table import table_text
+    from vta_pynq.profile.figures import table_text
 
     print(table_text([(NAME, row) for row in run(False)]))

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from bench.bench_runtime import CONFIG, empty_program, wall_s
-from bench.table import Row
 from vta_pynq.overlay import VtaOverlay
+from vta_pynq.profile.figures import Row
 from vta_pynq.remote.server import Server
 from vta_pynq.sim.device import SimDevice
 
@@ -37,6 +37,6 @@ def run(quick: bool) -> list[Row]:
 
 
 if __name__ == "__main__":
-    from bench.table import table_text
+    from vta_pynq.profile.figures import table_text
 
     print(table_text([(NAME, row) for row in run(False)]))

@@ -12,12 +12,12 @@ from collections.abc import Callable
 
 import numpy as np
 
-from bench.table import Row, median_s
 from vta_pynq.config import HwConfig
 from vta_pynq.isa.encode import INSN_DTYPE, encode
 from vta_pynq.isa.table import MemType, Opcode
 from vta_pynq.kernel import KernelBuilder, MicroOps
 from vta_pynq.overlay import VtaOverlay
+from vta_pynq.profile.figures import Row, median_s
 from vta_pynq.program import Arena, ArenaKind, Program, Tensor, VtaStep
 from vta_pynq.sim.device import SimDevice, activate
 
@@ -109,6 +109,6 @@ def run(quick: bool) -> list[Row]:
 
 
 if __name__ == "__main__":
-    from bench.table import table_text
+    from vta_pynq.profile.figures import table_text
 
     print(table_text([(NAME, row) for row in run(quick=False)]))

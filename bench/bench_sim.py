@@ -20,10 +20,10 @@ import numpy as np
 import numpy.typing as npt
 
 from bench.conv_streams import LAYERS, ConvLayer, Dialect, conv_stream
-from bench.table import Row
 from vta_pynq.config import HwConfig
 from vta_pynq.isa.encode import INSN_DTYPE, encode
 from vta_pynq.isa.table import MemType, Opcode
+from vta_pynq.profile.figures import Row
 from vta_pynq.sim.engine import Dram, Engine, available_paths
 
 NAME = "simulator"

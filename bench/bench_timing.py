@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from bench.table import Row
 from vta_pynq.conformance import load_case
+from vta_pynq.profile.figures import Row
 from vta_pynq.timing import PROFILES, simulate
 
 NAME = "cycle model"

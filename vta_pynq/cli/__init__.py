@@ -31,6 +31,7 @@ __all__ = ["COMMANDS", "EXIT_NO", "EXIT_OK", "EXIT_USAGE", "PLUGIN_GROUP", "comm
 COMMANDS: dict[str, str] = {
     # One line a command, in the order of the alphabet: name, module.
     "asm": "vta_pynq.cli.asm",
+    "bench": "vta_pynq.cli.bench",
     "completion": "vta_pynq.cli.completion",
     "config": "vta_pynq.cli.config",
     "disasm": "vta_pynq.cli.disasm",

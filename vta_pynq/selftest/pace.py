@@ -7,22 +7,37 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from vta_pynq.config import HwConfig
 from vta_pynq.isa.encode import UOP_DTYPE
 from vta_pynq.isa.table import MemType, Opcode
 from vta_pynq.selftest.sequence import Sequence
+from vta_pynq.stream import InstructionStream
 from vta_pynq.timing.model import simulate
 
 if TYPE_CHECKING:
     from vta_pynq.overlay import VtaOverlay
     from vta_pynq.selftest.placed import StreamRunner
 
-__all__ = ["pace_problem"]
+__all__ = ["long_gemm", "pace_problem"]
 
 _TURNS = 4_000_000
 _LONGEST = 16_000
 """Of a loop; its field has 14 bits."""
 _RUNS = 3
 _TOLERANCE = 0.05
+
+
+def long_gemm(config: HwConfig, turns: int) -> InstructionStream:
+    """A GEMM of about `turns` micro-ops, whose weights and inputs are whatever SRAM holds."""
+    program = Sequence(config, f"{turns} turns")
+    place = program.uop_area(np.zeros(1, UOP_DTYPE))
+    program.move(Opcode.LOAD, MemType.UOP, 0, place, 1)
+    inner = min(config.acc_depth, _LONGEST)
+    program.add(
+        Opcode.GEMM, uop_end=1, iter_out=max(1, min(turns // inner, _LONGEST)), iter_in=inner,
+        dst_factor_in=1,
+    )  # fmt: skip
+    return program.stream()
 
 
 def pace_problem(overlay: VtaOverlay, runner: StreamRunner) -> str:
@@ -36,15 +51,7 @@ def pace_problem(overlay: VtaOverlay, runner: StreamRunner) -> str:
     clock_mhz = float(pynq.Clocks.fclk0_mhz)
     cycles, seconds = [], []
     for turns in (_TURNS, _TURNS // 2):
-        program = Sequence(overlay.config, f"{turns} turns")
-        place = program.uop_area(np.zeros(1, UOP_DTYPE))
-        program.move(Opcode.LOAD, MemType.UOP, 0, place, 1)
-        inner = min(overlay.config.acc_depth, _LONGEST)
-        program.add(
-            Opcode.GEMM, uop_end=1, reset=1, iter_out=min(turns // inner, _LONGEST), iter_in=inner,
-            dst_factor_in=1,
-        )  # fmt: skip
-        stream = program.stream()
+        stream = long_gemm(overlay.config, turns)
         cycles.append(simulate(stream, overlay.identity.profile.name).total_cycles)
         times = []
         for _ in range(_RUNS):

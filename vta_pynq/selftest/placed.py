@@ -65,8 +65,10 @@ class StreamRunner:
         # A move by a multiple of all element sizes keeps every access on an element.
         self._unit = max(4096, *(elem_bytes(config, kind) for kind in MemType))
 
-    def run(self, stream: InstructionStream) -> Memory:
+    def run(self, stream: InstructionStream, seconds: list[float] | None = None) -> Memory:
         """Run once and return the DRAM that the stream's segments cover, as it is afterwards.
+
+        `seconds` is given the time from the submission until the end was seen.
 
         Raises
         ------
@@ -75,9 +77,9 @@ class StreamRunner:
         """
         # What no segment covers is zero, and a stream may read it.
         accesses = find_accesses(stream.words, stream.config)
-        lowest = min(*(s.phys for s in stream.segments), *accesses.begin.tolist())
+        lowest = min([*(s.phys for s in stream.segments), *accesses.begin.tolist()])
         begin = lowest // self._unit * self._unit
-        end = max(*(s.phys + s.size for s in stream.segments), *accesses.end.tolist())
+        end = max([*(s.phys + s.size for s in stream.segments), *accesses.end.tolist()])
         base = self._room(end - begin)
         image = plain(self._buffer)[base - device_address(self._buffer) :][: end - begin]
         image[:] = 0
@@ -95,6 +97,7 @@ class StreamRunner:
             self.overlay.accelerator,
             [Submission(f"self-test '{stream.name}'", base + at, words)],
             self.timeout_s,
+            seconds=seconds,
         )
         to_cpu([self._buffer])
         return Memory(begin, image.copy())

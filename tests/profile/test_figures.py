@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from bench.table import Row, regressions, rows_json, table_text
+from vta_pynq.profile.figures import Row, regressions, rows_json, table_text
 
 
 @pytest.mark.parametrize(

@@ -1,17 +1,46 @@
-"""Rows of the benchmarks' table: what a benchmark measures, its target, and how it is printed."""
+"""Measured figures: what was measured where, its target, tables, and what got worse since."""
 
 from __future__ import annotations
 
 import dataclasses
+import importlib.metadata
 import json
+import os
+import pathlib
+import platform
 import statistics
 import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
-__all__ = ["Row", "median_s", "regressions", "table_text"]
+__all__ = ["Row", "machine_facts", "median_s", "regressions", "rows_json", "table_text"]
 
 _FASTER = {"ops/s", "MB/s", "GMAC/s", "insn/s", "cases/s", "x", "accuracy"}
+
+
+_PACKAGES = ("vta-pynq", "numpy", "cffi", "pynq", "onnx", "onnxruntime")
+
+
+def machine_facts() -> dict[str, str]:
+    """What the numbers depend on: processor, system, versions; by name."""
+    facts = {
+        "processor": platform.processor() or platform.machine(),
+        "cores": str(os.cpu_count()),
+        "system": platform.platform(),
+        "python": platform.python_version(),
+    }
+    cpuinfo = pathlib.Path("/proc/cpuinfo")
+    if cpuinfo.exists():
+        for line in cpuinfo.read_text(encoding="utf-8").splitlines():
+            if line.lower().startswith("model name"):
+                facts["processor"] = line.partition(":")[2].strip()
+                break
+    for package in _PACKAGES:
+        try:
+            facts[package] = importlib.metadata.version(package)
+        except importlib.metadata.PackageNotFoundError:
+            facts[package] = "not installed"
+    return facts
 
 
 @dataclasses.dataclass(frozen=True)
