@@ -90,6 +90,17 @@ def test_profile_json_has_the_measured_steps(file, capsys):
     assert [step["op"] for step in measured["steps"]].count("accelerator") == 2
 
 
+@pytest.mark.simulator
+def test_profile_json_has_the_counters_of_the_own_design(file, capsys):
+    own = "vta1/1x16_i8w8a32_15_15_18_17"
+    words = ["profile", file, "--json", "--device", "sim", "--overlay", own, "--profile", "vta1"]
+    assert main(words) == 0
+    facts = json.loads(capsys.readouterr().out)
+    counters = facts["measured"]["counters"]
+    assert counters["cycles"] == counters["modelled_cycles"] == facts["cycles"]
+    assert set(counters["modules"]) == {"fetch", "load", "compute", "store"}
+
+
 def test_roofline_text_json_and_picture(file, tmp_path, capsys):
     picture = tmp_path / "r.png"
     assert main(["roofline", file, "-o", str(picture)]) == 0

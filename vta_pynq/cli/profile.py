@@ -78,7 +78,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--device", nargs="?", const="", metavar="D",
         help="run it too, on board, sim or csim (default: as VTA_DEVICE says), and print what the "
-        "clock says beside the model",
+        "clock says, and the hardware's counters where it has any, beside the model",
     )  # fmt: skip
     parser.add_argument("--overlay", metavar="NAME", help="for --device: the overlay to load")
 
@@ -184,6 +184,8 @@ def _facts(found: ProfiledRun, layer: str | None, measured: MeasuredRun | None) 
     if layer is not None:
         facts["layers"] = [layer_facts(found, found.layer(layer))]
     if measured is not None:
+        from vta_pynq.profile.hardware_counts import counts_facts
+
         facts["measured"] = {
             "device": measured.device,
             "simulated": measured.simulated,
@@ -192,5 +194,6 @@ def _facts(found: ProfiledRun, layer: str | None, measured: MeasuredRun | None) 
                 {"name": s.name, "op": s.op, "seconds": s.seconds, "modelled_s": s.modelled_s}
                 for s in measured.steps
             ],
+            "counters": None if measured.counts is None else counts_facts(measured.counts),
         }
     return facts

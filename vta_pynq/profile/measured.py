@@ -8,12 +8,15 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from vta_pynq.drivers.control import HardwareCounters
 from vta_pynq.errors import ProgramError
 from vta_pynq.overlay import VtaOverlay
 from vta_pynq.overlay.devices import is_simulated
+from vta_pynq.profile.hardware_counts import HardwareCounts, counts_table, hardware_counts
 from vta_pynq.profile.operators import OperatorTimes, accelerator_times, machine_name
 from vta_pynq.profile.run import ProfiledRun
 from vta_pynq.program import CpuStep, Program, VtaStep
+from vta_pynq.runtime.model import Model
 
 __all__ = ["MeasuredRun", "MeasuredStep", "measure_steps", "measured_table"]
 
@@ -49,12 +52,15 @@ class MeasuredRun:
         says nothing about hardware.
     repeat
         Runs of which the fastest counts, step by step.
+    counts
+        The hardware's counters in the run with the fewest cycles; None where it has none.
     """
 
     steps: tuple[MeasuredStep, ...]
     device: str
     simulated: bool
     repeat: int
+    counts: HardwareCounts | None = None
 
     @property
     def how(self) -> str:
@@ -97,7 +103,8 @@ def measure_steps(
 ) -> MeasuredRun:
     """Run the profiled program and measure each of its steps.
 
-    Inputs are seeded random data; the first run does not count.
+    Inputs are seeded random data; the first run does not count. Hardware that has counters is
+    asked for them too; they are cleared for that.
 
     Parameters
     ----------
@@ -126,9 +133,10 @@ def measure_steps(
     arrays = _inputs(program)
     with VtaOverlay(overlay or program.config.name, device=device) as opened:
         simulated, name = is_simulated(opened.device), str(opened.device.name)
+        hardware = opened.identity.profile.name
         with opened.load(program) as model:
-            runs = [model.time_steps(*arrays, timeout_s=timeout_s) for _ in range(repeat + 1)]
-    fastest = np.min(np.array(runs[1:]), axis=0).tolist()
+            runs = [_one_run(opened, model, arrays, timeout_s) for _ in range(repeat + 1)][1:]
+    fastest = np.min(np.array([seconds for seconds, _ in runs]), axis=0).tolist()
     cycles = iter([part.hidden.total_cycles for part in run.streams])
     steps = []
     for step, seconds in zip(program.steps, fastest, strict=True):
@@ -138,7 +146,25 @@ def measure_steps(
         else:
             assert isinstance(step, CpuStep)
             steps.append(MeasuredStep(step.name, step.op, seconds, None))
-    return MeasuredRun(tuple(steps), name, simulated, repeat)
+    counted = [counters for _, counters in runs if counters is not None]
+    counts = None
+    if counted:
+        least = min(counted, key=lambda counters: counters.cycles)
+        reports = [part.hidden for part in run.streams]
+        counts = hardware_counts(least, reports, hardware, run.profile.name)
+    return MeasuredRun(tuple(steps), name, simulated, repeat, counts)
+
+
+def _one_run(
+    overlay: VtaOverlay, model: Model, arrays: list[npt.NDArray[Any]], timeout_s: float
+) -> tuple[tuple[float, ...], HardwareCounters | None]:
+    """Seconds of each step, and what the hardware counted meanwhile."""
+    accelerator = overlay.accelerator
+    with accelerator.lock:  # nobody else's runs in the counters
+        if accelerator.control is not None:
+            accelerator.clear_counters()
+        seconds = model.time_steps(*arrays, timeout_s=timeout_s)
+        return seconds, None if accelerator.control is None else accelerator.counters()
 
 
 def _inputs(program: Program) -> list[npt.NDArray[Any]]:
@@ -155,7 +181,7 @@ def _inputs(program: Program) -> list[npt.NDArray[Any]]:
 
 
 def measured_table(measured: MeasuredRun) -> str:
-    """A line for each step: measured milliseconds beside the cycle model's."""
+    """A line for each step, milliseconds beside the cycle model's; then for each counter."""
     lines = [f"steps: {measured.how}"]
     width = max(len(name) for name in (_WHOLE, *(step.name for step in measured.steps)))
     for step in measured.steps:
@@ -167,4 +193,8 @@ def measured_table(measured: MeasuredRun) -> str:
     lines.append(f"  {_WHOLE:{width}}  {'':12} {whole * 1e3:10.3f} ms")
     if measured.simulated:
         lines.append("  (a simulated device: accelerator steps take what the simulator takes)")
+    if measured.counts is not None:
+        lines.append(counts_table(measured.counts))
+        if measured.simulated:
+            lines.append("  (a simulated device: its counters are the cycle model's account)")
     return "\n".join(lines)
