@@ -7,6 +7,7 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from vta_pynq.cli.device_arguments import add_device_arguments
 from vta_pynq.config import HwConfig
 from vta_pynq.errors import ProgramError
 
@@ -42,17 +43,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="program files of the overlay's configuration (default: those that come with the "
         "notebooks)",
     )  # fmt: skip
-    parser.add_argument(
-        "--device",
-        metavar="D",
-        help="board, sim, csim, grpc://HOST[:PORT] (default: as VTA_DEVICE says)",
-    )
-    parser.add_argument(
-        "--overlay",
-        metavar="NAME",
-        default=HwConfig().name,
-        help="overlay to load: a name of 'vta overlays list' or a .bit file (default: %(default)s)",
-    )
+    add_device_arguments(parser)
     parser.add_argument(
         "--repeat", type=_count, default=_REPEAT, metavar="N",
         help="runs of which the median counts (default: %(default)s)",

@@ -6,7 +6,7 @@ import argparse
 import dataclasses
 import json
 
-from vta_pynq.config import HwConfig
+from vta_pynq.cli.device_arguments import add_device_arguments
 
 __all__ = ["HELP", "add_arguments", "run"]
 
@@ -21,15 +21,7 @@ NO_MEANS = "a check failed"
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's arguments."""
-    parser.add_argument(
-        "--device", metavar="D", help="board, sim, csim (default: as VTA_DEVICE says)"
-    )
-    parser.add_argument(
-        "--overlay",
-        metavar="NAME",
-        default=HwConfig().name,
-        help="overlay to load: a name of 'vta overlays list' or a .bit file (default: %(default)s)",
-    )
+    add_device_arguments(parser)
     parser.add_argument("--json", action="store_true", help="print the answers as JSON")
 
 

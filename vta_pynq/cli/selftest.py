@@ -9,7 +9,7 @@ import secrets
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from vta_pynq.config import HwConfig
+from vta_pynq.cli.device_arguments import add_device_arguments
 from vta_pynq.errors import ProgramError
 
 if TYPE_CHECKING:
@@ -46,17 +46,7 @@ def _programs(text: str) -> int:
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's arguments."""
-    parser.add_argument(
-        "--device",
-        metavar="D",
-        help="board, sim, csim, grpc://HOST[:PORT] (default: as VTA_DEVICE says)",
-    )
-    parser.add_argument(
-        "--overlay",
-        metavar="NAME",
-        default=HwConfig().name,
-        help="overlay to load: a name of 'vta overlays list' or a .bit file (default: %(default)s)",
-    )
+    add_device_arguments(parser)
     parser.add_argument(
         "--only", metavar="STAGE", action="append", choices=_STAGES,
         help=f"one of {', '.join(_STAGES)}; may be repeated (default: all)",

@@ -14,13 +14,11 @@ from vta_pynq.config import HwConfig
 from vta_pynq.isa.table import MemType, Opcode, elem_bytes, sram_depth
 from vta_pynq.overlay import VtaOverlay
 from vta_pynq.overlay.buffers import allocate, to_cpu, to_device
-from vta_pynq.overlay.descriptions import find_variant
-from vta_pynq.overlay.devices import is_simulated
 from vta_pynq.profile.figures import Row
 from vta_pynq.profile.measured import measure_steps
 from vta_pynq.profile.run import clock_of, profile_run
 from vta_pynq.program import Program
-from vta_pynq.selftest.pace import long_gemm
+from vta_pynq.selftest.pace import clock_mhz, long_gemm
 from vta_pynq.selftest.placed import StreamRunner
 from vta_pynq.selftest.sequence import Sequence as Instructions
 from vta_pynq.stream import InstructionStream
@@ -129,7 +127,7 @@ def _timed(runner: StreamRunner, stream: InstructionStream, repeat: int) -> tupl
 
 def _modules(loaded: VtaOverlay, runner: StreamRunner, empty_s: float, repeat: int) -> Rows:
     config, profile = loaded.config, loaded.identity.profile
-    clock = clock_of(config, _clock_mhz(loaded))
+    clock = clock_of(config, clock_mhz(loaded))
     work = [("GEMM", "GMAC/s", 1e-9, _gemm(config))]
     work += [
         (f"LOAD {kind.name}", "MB/s", 1e-6, _loads(config, kind))
@@ -145,16 +143,6 @@ def _modules(loaded: VtaOverlay, runner: StreamRunner, empty_s: float, repeat: i
             modelled_s = clock.us(cycles) / 1e6
             note = _beside(net_s, modelled_s, factor * amount / modelled_s, unit) + f"; {note}"
         yield "modules", Row(name, factor * amount / net_s, unit, note=note, spread=spread)
-
-
-def _clock_mhz(loaded: VtaOverlay) -> float | None:
-    """What the clock is set to, or what the variant was described for; None if neither is known."""
-    import pynq
-
-    if not is_simulated(loaded.device) and pynq.Device.active_device is loaded.device:
-        return float(pynq.Clocks.fclk0_mhz)
-    variant = find_variant(loaded.identity.variant)
-    return None if variant is None else variant.clock_mhz
 
 
 def _beside(measured_s: float, modelled_s: float, modelled: float, unit: str) -> str:

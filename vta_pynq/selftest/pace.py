@@ -10,6 +10,8 @@ import numpy as np
 from vta_pynq.config import HwConfig
 from vta_pynq.isa.encode import UOP_DTYPE
 from vta_pynq.isa.table import MemType, Opcode
+from vta_pynq.overlay.descriptions import find_variant
+from vta_pynq.overlay.devices import is_simulated
 from vta_pynq.selftest.sequence import Sequence
 from vta_pynq.stream import InstructionStream
 from vta_pynq.timing.model import simulate
@@ -18,7 +20,7 @@ if TYPE_CHECKING:
     from vta_pynq.overlay import VtaOverlay
     from vta_pynq.selftest.placed import StreamRunner
 
-__all__ = ["long_gemm", "pace_problem"]
+__all__ = ["clock_mhz", "long_gemm", "pace_problem"]
 
 _TURNS = 4_000_000
 _LONGEST = 16_000
@@ -38,6 +40,16 @@ def long_gemm(config: HwConfig, turns: int) -> InstructionStream:
         dst_factor_in=1,
     )  # fmt: skip
     return program.stream()
+
+
+def clock_mhz(loaded: VtaOverlay) -> float | None:
+    """What the clock is set to, or what the variant was described for; None if neither is known."""
+    import pynq
+
+    if not is_simulated(loaded.device) and pynq.Device.active_device is loaded.device:
+        return float(pynq.Clocks.fclk0_mhz)
+    variant = find_variant(loaded.identity.variant)
+    return None if variant is None else variant.clock_mhz
 
 
 def pace_problem(overlay: VtaOverlay, runner: StreamRunner) -> str:
