@@ -77,7 +77,9 @@ def check_bindable(buffer: Any, device: Any, nbytes: int, alignment: int, where:
     DeviceError
         The message says what is wrong with it.
     """
-    if getattr(buffer, "device_address", None) is None or not hasattr(buffer, "bo"):
+    # A board's buffers have XRT's handle, those of a remote device the server's number.
+    known = any(getattr(buffer, name, None) is not None for name in ("bo", "buffer_id"))
+    if not known or getattr(buffer, "device_address", None) is None:
         raise DeviceError(
             f"{where}: buffer must be contiguous memory of the device, not "
             f"{type(buffer).__name__}; use overlay.allocate()"
